@@ -1,0 +1,225 @@
+"""Every error that collab tells anybody about: one tree, each class with a stable code.
+
+Owns the codes and the wording. Knows nothing of HTTP statuses or close codes: each edge has one
+translator for that. The text of an error never holds content, tokens or paths.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CollabError(Exception):
+    """Base of the tree. `code` is part of the wire contract; `str(error)` is for people."""
+
+    code: ClassVar[str] = "internal"
+
+
+class ConfigurationError(CollabError):
+    """The server cannot start with these settings; the message says what to change."""
+
+    code = "configuration"
+
+
+# What a caller sent ------------------------------------------------------------------------------
+
+
+class Malformed(CollabError):
+    """Bytes that are not a message of the protocol, or a message at the wrong moment."""
+
+    code = "malformed"
+
+
+class InvalidDocumentId(CollabError):
+    """A document id with other characters or another length than is allowed."""
+
+    code = "invalid_document_id"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a document id is 1 to 200 characters: the first a letter or digit, "
+            "the others letters, digits or . _ : ~ @ -"
+        )
+
+
+class InvalidOperation(CollabError):
+    """An operation that is not well formed, breaks a limit or does not fit its document."""
+
+    code = "invalid_operation"
+
+
+class InvalidContent(CollabError):
+    """Whole content (PUT, import) that cannot be content of the document's type."""
+
+    code = "invalid_content"
+
+
+class UnknownFormat(CollabError):
+    """A format that the document's type cannot be rendered to or read from."""
+
+    code = "unknown_format"
+
+
+class WrongType(CollabError):
+    """The document's type cannot be spoken over this protocol, or does not exist."""
+
+    code = "wrong_type"
+
+
+class DocumentTooLarge(CollabError):
+    """The edit would grow the document past its bound."""
+
+    code = "document_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the document would have {size} bytes, {limit} are allowed")
+        self.size = size
+        self.limit = limit
+
+
+class TooLarge(CollabError):
+    """A body, message or metadata object over its bound."""
+
+    code = "too_large"
+
+
+class TooFast(CollabError):
+    """More than the caller's share; `retry_after` is in seconds."""
+
+    code = "too_fast"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+# Where an edit stands in the log -----------------------------------------------------------------
+
+
+class BaseAboveHead(CollabError):
+    """The edit or reader names a version that this document does not have."""
+
+    code = "base_above_head"
+
+    def __init__(self, base: int, version: int) -> None:
+        super().__init__(f"version {base} does not exist, the newest is {version}")
+        self.base = base
+        self.version = version
+
+
+class BelowFloor(CollabError):
+    """The version is too old to be resumed from: take a fresh snapshot and rebase on it."""
+
+    code = "below_floor"
+
+    def __init__(self, base: int, floor: int) -> None:
+        super().__init__(f"version {base} is too old to continue from, the oldest is {floor}")
+        self.base = base
+        self.floor = floor
+
+
+class NameReused(CollabError):
+    """The author's seq is taken by an edit with another payload; `version` is where that one is."""
+
+    code = "edit_name_reused"
+
+    def __init__(self, seq: int, version: int) -> None:
+        super().__init__(f"edit {seq} was committed as version {version} with another payload")
+        self.seq = seq
+        self.version = version
+
+
+class StaleSequence(CollabError):
+    """A lower seq than the author's newest commit, which is (`committed_seq`, `version`)."""
+
+    code = "stale_sequence"
+
+    def __init__(self, seq: int, committed_seq: int, version: int) -> None:
+        super().__init__(f"edit {seq} comes after edit {committed_seq} was committed")
+        self.seq = seq
+        self.committed_seq = committed_seq
+        self.version = version
+
+
+class BaseBelowOwnCommit(CollabError):
+    """The base leaves out the author's own newest commit, which is (`committed_seq`, `version`)."""
+
+    code = "base_below_own_commit"
+
+    def __init__(self, base: int, committed_seq: int, version: int) -> None:
+        super().__init__(f"base {base} leaves out the author's own commit {version}")
+        self.base = base
+        self.committed_seq = committed_seq
+        self.version = version
+
+
+class PreconditionFailed(CollabError):
+    """If-Match names another epoch than the document has now."""
+
+    code = "precondition_failed"
+
+
+class PreconditionRequired(CollabError):
+    """Replacing content needs to say what it replaces."""
+
+    code = "precondition_required"
+
+
+class VersionUnavailable(CollabError):
+    """A past version whose history has been trimmed."""
+
+    code = "version_unavailable"
+
+
+# Documents ---------------------------------------------------------------------------------------
+
+
+class DocumentExists(CollabError):
+    """Create found a document of that id."""
+
+    code = "document_exists"
+
+
+class DocumentNotFound(CollabError):
+    """No such document, or none that the caller may know of, or it has just been deleted."""
+
+    code = "document_not_found"
+
+    def __init__(self, message: str = "no such document") -> None:
+        super().__init__(message)
+
+
+# Who may -----------------------------------------------------------------------------------------
+
+
+class NotSignedIn(CollabError):
+    """No token, or one that does not hold."""
+
+    code = "not_signed_in"
+
+
+class NotAllowed(CollabError):
+    """Known, but without the right for this."""
+
+    code = "not_allowed"
+
+
+# Ours --------------------------------------------------------------------------------------------
+
+
+class Unavailable(CollabError):
+    """Passing trouble: nothing was changed for all we know, try again."""
+
+    code = "unavailable"
+
+
+class StoreFailure(Unavailable):
+    """The store could not be read or written; an append may or may not have happened."""
+
+    code = "store_failure"
+
+
+class DocumentBroken(Unavailable):
+    """What is stored of this document has a gap or does not decode; it is left untouched."""
+
+    code = "document_broken"

@@ -1,0 +1,134 @@
+"""The store: the durable log, its snapshots and the documents' rows, behind one small port.
+
+Every adapter passes `tests/contracts/test_store.py`. An adapter knows nothing of types, sessions
+or editors: operations and snapshots are bytes to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+import msgspec
+
+from collab.words import Commit, Document, Head, Snapshot
+
+
+class NewDocument(msgspec.Struct, frozen=True):
+    """What a create call names; `created` in ms."""
+
+    id: str
+    type: str
+    epoch: str
+    created: int
+    metadata: dict[str, Any] = {}
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Commits `expected_version + 1 …` for one document, to be taken only if its head is there."""
+
+    id: str
+    epoch: str
+    expected_version: int
+    commits: tuple[Commit, ...]
+
+
+class AppendResult(Enum):
+    """What became of one `Append` of a group."""
+
+    OK = "ok"  # durable
+    CONFLICT = "conflict"  # the head is elsewhere; nothing was written
+    GONE = "gone"  # no such document, or another epoch; nothing was written
+    FAILED = "failed"  # this document's rows refuse it; nothing was written
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """One consistent view: the newest snapshot (None: start from empty) and all commits after it."""
+
+    document: Document
+    snapshot: Snapshot | None
+    commits: tuple[Commit, ...]
+
+
+class Store(Protocol):
+    """The port. Any method raises StoreFailure when the store cannot be reached or used.
+
+    Adapters are opened by an async context manager of their module and closed by leaving it.
+    `shared` says whether other processes may write to it, so that heads have to be polled.
+    """
+
+    @property
+    def shared(self) -> bool: ...
+
+    async def create(
+        self, document: NewDocument, commits: Sequence[Commit] = (), *, revive: bool = False
+    ) -> Document:
+        """Insert if absent, together with its first commits (versions 1 …).
+
+        A deleted id counts as absent only with `revive`.
+        Raises DocumentExists, or DocumentNotFound for a deleted id without `revive`.
+        """
+        ...
+
+    async def get(self, id: str) -> Document | None:
+        """The document's row; None if there is none or it was deleted."""
+        ...
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        """What is needed to build the state at version `at` (None: the head).
+
+        The newest snapshot at or below `at`, and the commits after it up to and including `at`.
+        None if the document is absent. Raises DocumentBroken on a gap or undecodable row,
+        BaseAboveHead, and VersionUnavailable when `at` lies in trimmed history.
+        """
+        ...
+
+    async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
+        """Compare-and-append for many documents in one transaction, one result each, in order.
+
+        When it returns, everything reported OK is durable. One document's conflict or failure
+        never fails the others. When it raises StoreFailure the outcome of all is unknown. The same
+        document appears at most once in `batches`.
+        """
+        ...
+
+    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+        """At most `limit` commits that follow version `after`, in order, without a gap.
+
+        Empty at the head. Raises BelowFloor if `after` is below the floor, BaseAboveHead if it is
+        above the head, DocumentNotFound if the document is gone or has another epoch,
+        DocumentBroken on a gap.
+        """
+        ...
+
+    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
+        """Epoch and head of each of `ids` that exists."""
+        ...
+
+    async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+        """Keep `snapshot`; False (and nothing written) if a newer or equal one is kept already,
+        the document is gone or has another epoch, or its head is below the snapshot."""
+        ...
+
+    async def trim(self, id: str, epoch: str, before: int) -> int:
+        """Drop commits older than `before` (ms), only at or below the newest snapshot.
+
+        Always a prefix of the log, in one transaction. Returns the floor afterwards; raises
+        DocumentNotFound if the document is gone or has another epoch.
+        """
+        ...
+
+    async def list(
+        self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Document]:
+        """Documents in order of id (by code point), those with `prefix`, ids above `after`."""
+        ...
+
+    async def set_metadata(self, id: str, metadata: dict[str, Any]) -> Document:
+        """Replace the metadata; raises DocumentNotFound."""
+        ...
+
+    async def delete(self, id: str) -> bool:
+        """Erase log, snapshots and metadata; the id stays known as deleted. False if absent."""
+        ...

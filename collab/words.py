@@ -1,0 +1,129 @@
+"""The values that every floor speaks of: edits, commits, snapshots, documents.
+
+Positions and lengths are UTF-16 code units, times are milliseconds since 1970 (UTC), versions count
+the commits of one document's log from 1; version 0 is the empty document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from collab.errors import InvalidDocumentId, Malformed
+
+_DOCUMENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+class Access(IntEnum):
+    """What somebody may do with a document; each right includes those below it."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+class Edit(msgspec.Struct, frozen=True, gc=False):
+    """What a client submits, after the type has parsed it.
+
+    `base` is the version the operation was made on; None means whatever is the head when the edit
+    gets its turn. `digest` covers what was submitted, so that a resend can be told from a reuse
+    of its name.
+    """
+
+    author: str
+    seq: int
+    base: int | None
+    operation: Any
+    digest: bytes
+    user: str | None = None
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One edit inside a commit: its name `(author, seq)`, who sent it, and its digest."""
+
+    author: str
+    seq: int
+    user: str | None
+    digest: bytes
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """An edit (or, for yjs, a batch of edits) that has its place in the log.
+
+    `operation` is the type's own encoding of the operation as applied to version - 1.
+    """
+
+    version: int
+    time: int
+    credits: tuple[Credit, ...]
+    operation: bytes
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """The state at `version`: the type's dump, and the dump of the authority's memory of names."""
+
+    version: int
+    time: int
+    content: bytes
+    names: bytes
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A document as the store knows it.
+
+    `version` is its head, `floor` the oldest version that can still be resumed from, `metadata` a
+    JSON object that belongs to the application.
+    """
+
+    id: str
+    type: str
+    epoch: str
+    version: int
+    floor: int
+    created: int
+    updated: int
+    metadata: dict[str, Any]
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """Where a document's log stands."""
+
+    epoch: str
+    version: int
+
+
+def check_document_id(text: str) -> str:
+    """Return `text` if it can name a document; raises InvalidDocumentId."""
+    if _DOCUMENT_ID.fullmatch(text) is None:
+        raise InvalidDocumentId
+    return text
+
+
+def check_client_id(text: str) -> str:
+    """Return `text` if a connected client may call itself so; raises Malformed.
+
+    The colon is left out on purpose: ids with one are made by the server for HTTP edits, so no
+    client can use up the name of somebody's HTTP edit.
+    """
+    if _CLIENT_ID.fullmatch(text) is None:
+        raise Malformed("a client id is 16 to 64 letters, digits, _ or -")
+    return text
+
+
+def author_of(client: str) -> str:
+    """The public name of a secret client id: 16 hex digits that do not lead back to it."""
+    return hashlib.blake2b(client.encode(), digest_size=8, person=b"collab.author").hexdigest()
+
+
+def digest_of(base: int | None, submitted: bytes) -> bytes:
+    """What tells a resend from another edit under the same name: a hash of base and payload."""
+    hasher = hashlib.blake2b(str(base).encode(), digest_size=12, person=b"collab.edit")
+    hasher.update(b"\n")
+    hasher.update(submitted)
+    return hasher.digest()
