@@ -1,0 +1,346 @@
+"""What the operator decides: one frozen object, read from the environment here and nowhere else.
+
+Owns names, defaults, bounds and wording of the settings. Knows nothing of who uses them. An empty
+value means absent. A problem is told by the name of the variable, never by its value, which may be
+a secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from collab.errors import ConfigurationError
+
+KIB = 1024
+MIB = 1024 * KIB
+MAX_BYTES = 1024 * MIB
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+LogFormat: TypeAlias = Literal["console", "json"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+
+
+def normal_origin(text: str) -> str:
+    """An origin (`https://example.org:8443`) in its one spelling: lower case, no default port.
+
+    Raises ValueError when `text` is anything else, `null` and `*` included.
+    """
+    parts = urlsplit(text.strip().lower())
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("not an origin")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("not an origin")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port  # raises ValueError when it is not a port number
+    if port is None or port == DEFAULT_PORTS[parts.scheme]:
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host (a name or an address, without a port) is this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _split_origins(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in map(str.strip, value.split(",")) if part) or None
+    return value
+
+
+def _check_origins(origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    try:
+        return origins and tuple(normal_origin(origin) for origin in origins)
+    except ValueError:
+        raise ValueError(
+            "must be origins separated by commas, such as https://example.org"
+        ) from None
+
+
+def _check_database(url: str) -> str:
+    if not url.startswith(("sqlite:///", "memory://", "postgres://", "postgresql://")):
+        raise ValueError("must start with sqlite:///, postgresql:// or memory://")
+    return url
+
+
+def _check_workers(workers: int) -> int:
+    if workers > 1:
+        raise ValueError("must be 1: this version runs one process per database")
+    return workers
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Bytes: TypeAlias = Annotated[int, Field(ge=1, le=MAX_BYTES)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Days: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. Attributes may also be given by name; those win over the
+    environment. Use `load_settings` where the reader of a mistake is a person."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+        extra="forbid",
+    )
+
+    # Where -----------------------------------------------------------------------------------
+
+    host: str = Field(
+        "127.0.0.1",
+        validation_alias="HOST",
+        min_length=1,
+        description="address to listen on; other machines can connect only when it is not loopback",
+    )
+    port: int = Field(
+        8000, validation_alias="PORT", ge=0, le=65535, description="port to listen on; 0: any free"
+    )
+    database_url: Annotated[str, AfterValidator(_check_database)] = Field(
+        "sqlite:///collab.db",
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="where documents are stored: sqlite:///PATH, or memory:// to keep nothing",
+    )
+    workers: Annotated[int, AfterValidator(_check_workers)] = Field(
+        1, validation_alias="WEB_CONCURRENCY", ge=1, description="worker processes"
+    )
+
+    # Who -------------------------------------------------------------------------------------
+
+    secret_key: SecretStr | None = Field(
+        None,
+        validation_alias="COLLAB_SECRET_KEY",
+        min_length=1,
+        description="key that signs tokens (HS256, 32 bytes or more); "
+        "absent: development mode, loopback only, everyone may write",
+    )
+    issuer: str | None = Field(
+        None, validation_alias="COLLAB_ISSUER", description="the `iss` every token must have"
+    )
+    audience: str | None = Field(
+        None, validation_alias="COLLAB_AUDIENCE", description="the `aud` every token must have"
+    )
+    allowed_origins: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        AfterValidator(_check_origins),
+        BeforeValidator(_split_origins),
+    ] = Field(
+        None,
+        validation_alias="COLLAB_ALLOWED_ORIGINS",
+        description="origins whose pages may connect, separated by commas; absent: only our own",
+    )
+
+    # How much --------------------------------------------------------------------------------
+
+    max_frame_bytes: Bytes = Field(
+        1 * MIB,
+        validation_alias="COLLAB_MAX_FRAME_BYTES",
+        description="longest websocket message a client may send",
+    )
+    max_document_bytes: Bytes = Field(
+        16 * MIB,
+        validation_alias="COLLAB_MAX_DOCUMENT_BYTES",
+        description="largest content of one document",
+    )
+    max_body_bytes: Bytes = Field(
+        default_factory=lambda checked: min(2 * checked["max_document_bytes"], MAX_BYTES),
+        validation_alias="COLLAB_MAX_BODY_BYTES",
+        description="longest HTTP request body; absent: twice COLLAB_MAX_DOCUMENT_BYTES",
+    )
+    max_metadata_bytes: Bytes = Field(
+        16 * KIB,
+        validation_alias="COLLAB_MAX_METADATA_BYTES",
+        description="largest metadata object of one document",
+    )
+    max_presence_bytes: Bytes = Field(
+        4 * KIB,
+        validation_alias="COLLAB_MAX_PRESENCE_BYTES",
+        description="largest presence state of one peer",
+    )
+    max_message_bytes: Bytes = Field(
+        64 * KIB,
+        validation_alias="COLLAB_MAX_MESSAGE_BYTES",
+        description="longest message to the peers of a document",
+    )
+    inbox_edits: Count = Field(
+        1000,
+        validation_alias="COLLAB_INBOX_EDITS",
+        description="edits that wait for one document before its sockets are no longer read",
+    )
+    tail_commits: Count = Field(
+        2000,
+        validation_alias="COLLAB_TAIL_COMMITS",
+        description="newest commits of an open document kept in memory",
+    )
+    tail_bytes: Bytes = Field(
+        4 * MIB,
+        validation_alias="COLLAB_TAIL_BYTES",
+        description="bytes of those commits kept in memory",
+    )
+
+    # How long --------------------------------------------------------------------------------
+
+    snapshot_every: Count = Field(
+        1000,
+        validation_alias="COLLAB_SNAPSHOT_EVERY",
+        description="commits between two snapshots of a document",
+    )
+    idle_seconds: Seconds = Field(
+        30.0,
+        validation_alias="COLLAB_IDLE_SECONDS",
+        description="unload a document that nobody has used for so long",
+    )
+    history_days: Days | None = Field(
+        None,
+        validation_alias="COLLAB_HISTORY_DAYS",
+        description="how long past versions are kept; absent: forever",
+    )
+    names_days: Days = Field(
+        7.0,
+        validation_alias="COLLAB_NAMES_DAYS",
+        description="how long an author's newest edit is remembered, so that a resend is known",
+    )
+    names_max: Count = Field(
+        65536,
+        validation_alias="COLLAB_NAMES_MAX",
+        description="authors of one document whose newest edit is remembered",
+    )
+    hello_seconds: Seconds = Field(
+        5.0,
+        validation_alias="COLLAB_HELLO_SECONDS",
+        description="time a connected client has to say hello",
+    )
+    header_seconds: Seconds = Field(
+        10.0,
+        validation_alias="COLLAB_HEADER_SECONDS",
+        description="time a client has to send a request's or handshake's headers",
+    )
+    stall_seconds: Seconds = Field(
+        60.0,
+        validation_alias="COLLAB_STALL_SECONDS",
+        description="drop a connection that has read nothing of what waits for it for so long",
+    )
+    drain_seconds: Seconds = Field(
+        10.0,
+        validation_alias="COLLAB_DRAIN_SECONDS",
+        description="time for open work to finish when the server is told to stop",
+    )
+
+    # Logs ------------------------------------------------------------------------------------
+
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
+        default_factory=lambda: "console" if sys.stderr.isatty() else "json",
+        validation_alias="COLLAB_LOG_FORMAT",
+        description="console or json; absent: console on a terminal, otherwise json",
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
+        "info",
+        validation_alias="COLLAB_LOG_LEVEL",
+        description="debug, info, warning, error or critical",
+    )
+
+    @property
+    def development_mode(self) -> bool:
+        """No key to check tokens with: everyone may write, so only this machine may connect."""
+        return self.secret_key is None
+
+    def check_exposure(self) -> None:
+        """Refuse to serve everyone's writes to other machines; raises ConfigurationError."""
+        if self.development_mode and not is_loopback(self.host):
+            raise ConfigurationError(
+                "HOST is reachable from other machines and there is no COLLAB_SECRET_KEY, so "
+                "anyone could write: set COLLAB_SECRET_KEY to a long random text, or HOST to 127.0.0.1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One setting as documentation shows it; `default` is None where absent is the default."""
+
+    name: str
+    description: str
+    default: str | None
+
+
+def variables() -> list[Variable]:
+    """Every environment variable there is, in reading order."""
+    return [
+        Variable(
+            str(field.validation_alias),
+            field.description or "",
+            None if field.default_factory or field.default is None else f"{field.default}",
+        )
+        for field in Settings.model_fields.values()
+    ]
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; `overrides` by attribute name, None meaning not given.
+
+    Raises ConfigurationError, which tells every problem there is, one per line.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = [
+            f"{_variable_of(detail)} {_in_words(detail)}"
+            for detail in error.errors(include_input=False, include_url=False)
+            if detail["type"] != "default_factory_not_called"
+        ]
+        raise ConfigurationError("\n".join(problems)) from None
+
+
+def _variable_of(detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "the settings"
+    field = Settings.model_fields.get(name)
+    return str(field.validation_alias) if field else name
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    bounds: Mapping[str, Any] = detail.get("ctx", {})
+    match detail["type"]:
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "must be a whole number"
+        case "float_parsing" | "float_type" | "finite_number":
+            return "must be a number"
+        case "greater_than":
+            return f"must be more than {bounds['gt']:g}"
+        case "greater_than_equal":
+            return f"must be at least {bounds['ge']:g}"
+        case "less_than_equal":
+            return f"must be at most {bounds['le']:.0f}"
+        case "literal_error":
+            return f"must be {bounds['expected']}"
+        case "string_too_short" | "too_short":
+            return "must not be blank"
+        case "value_error":
+            return str(bounds["error"])
+        case "extra_forbidden":
+            return "is not a setting"
+        case _:
+            return "is not valid"
