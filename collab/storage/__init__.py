@@ -44,7 +44,7 @@ class AppendResult(Enum):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """One consistent view: the newest snapshot (None: start from empty) and all commits after it."""
+    """One consistent view: a snapshot (None: start from empty) and the commits after it."""
 
     document: Document
     snapshot: Snapshot | None

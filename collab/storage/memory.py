@@ -1,0 +1,223 @@
+"""The store that lives in this process and ends with it: for embedding, trying out, simulations.
+
+Owns plain values and no thread, no clock, no file. Every call does its whole work between two
+awaits, so callers of several nodes may share one instance. Knows nothing of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from anyio.lowlevel import checkpoint
+
+from collab.errors import DocumentExists, DocumentNotFound
+from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage.contract import (
+    check_cursor,
+    check_first_commits,
+    check_run,
+    check_start,
+    check_target,
+    decode_metadata,
+    encode_metadata,
+    is_run,
+)
+from collab.words import Commit, Document, Head, Snapshot
+
+SNAPSHOTS_KEPT = 2
+
+
+@dataclass(slots=True)
+class _Record:
+    """One document: `commits` are those above its floor, `snapshots` the oldest first."""
+
+    document: Document
+    metadata: str
+    commits: list[Commit]
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    def show(self) -> Document:
+        """The row, with metadata that its reader may change."""
+        return msgspec.structs.replace(self.document, metadata=decode_metadata(self.metadata))
+
+    def after(self, version: int, until: int) -> tuple[Commit, ...]:
+        """The commits version + 1 … until."""
+        floor = self.document.floor
+        return tuple(self.commits[version - floor : until - floor])
+
+    def extend(self, commits: Sequence[Commit]) -> None:
+        """Move the head over `commits`."""
+        if commits:
+            self.commits.extend(commits)
+            self.document = msgspec.structs.replace(
+                self.document,
+                version=commits[-1].version,
+                updated=max(self.document.updated, commits[-1].time),
+            )
+
+
+class MemoryStore:
+    """See `collab.storage.Store`. `shared` makes its users poll heads as they would a database."""
+
+    def __init__(self, shared: bool = False) -> None:
+        self._shared = shared
+        self._records: dict[str, _Record] = {}
+        self._deleted: set[str] = set()
+
+    @property
+    def shared(self) -> bool:
+        return self._shared
+
+    async def create(
+        self, document: NewDocument, commits: Sequence[Commit] = (), *, revive: bool = False
+    ) -> Document:
+        check_first_commits(commits)
+        metadata = encode_metadata(document.metadata)
+        await checkpoint()
+        if document.id in self._records:
+            raise DocumentExists("there is a document of that id already")
+        if document.id in self._deleted and not revive:
+            raise DocumentNotFound
+        record = _Record(
+            Document(
+                id=document.id,
+                type=document.type,
+                epoch=document.epoch,
+                version=0,
+                floor=0,
+                created=document.created,
+                updated=document.created,
+                metadata={},
+            ),
+            metadata,
+            [],
+        )
+        record.extend(commits)
+        self._records[document.id] = record
+        self._deleted.discard(document.id)
+        return record.show()
+
+    async def get(self, id: str) -> Document | None:
+        await checkpoint()
+        record = self._records.get(id)
+        return None if record is None else record.show()
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            return None
+        document = record.show()
+        target = check_target(document, at)
+        usable = [snapshot for snapshot in record.snapshots if snapshot.version <= target]
+        snapshot = usable[-1] if usable else None
+        start = check_start(document, snapshot, target)
+        commits = record.after(start, target)
+        check_run(commits, start, target)
+        return Loaded(document, snapshot, commits)
+
+    async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
+        await checkpoint()
+        return [self._append(batch) for batch in batches]
+
+    def _record(self, id: str, epoch: str) -> _Record:
+        """The living document `id` of `epoch`; raises DocumentNotFound."""
+        record = self._records.get(id)
+        if record is None or record.document.epoch != epoch:
+            raise DocumentNotFound
+        return record
+
+    def _append(self, batch: Append) -> AppendResult:
+        record = self._records.get(batch.id)
+        if record is None or record.document.epoch != batch.epoch:
+            return AppendResult.GONE
+        if record.document.version != batch.expected_version:
+            return AppendResult.CONFLICT
+        if not is_run(batch.commits, batch.expected_version):
+            return AppendResult.FAILED
+        record.extend(batch.commits)
+        return AppendResult.OK
+
+    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+        await checkpoint()
+        record = self._record(id, epoch)
+        document = record.document
+        check_cursor(document, after)
+        until = min(document.version, after + max(limit, 0))
+        commits = record.after(after, until)
+        check_run(commits, after, until)
+        return list(commits)
+
+    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
+        await checkpoint()
+        return {
+            id: Head(record.document.epoch, record.document.version)
+            for id in ids
+            if (record := self._records.get(id)) is not None
+        }
+
+    async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None or record.document.epoch != epoch:
+            return False
+        if snapshot.version > record.document.version:
+            return False
+        if record.snapshots and record.snapshots[-1].version >= snapshot.version:
+            return False
+        record.snapshots = [*record.snapshots, snapshot][-SNAPSHOTS_KEPT:]
+        return True
+
+    async def trim(self, id: str, epoch: str, before: int) -> int:
+        await checkpoint()
+        record = self._record(id, epoch)
+        document = record.document
+        newest = record.snapshots[-1].version if record.snapshots else 0
+        floor = document.floor
+        for commit in record.commits:
+            if commit.version > newest or commit.time >= before:
+                break
+            floor = commit.version
+        record.commits = record.commits[floor - document.floor :]
+        record.snapshots = [kept for kept in record.snapshots if kept.version >= floor]
+        record.document = msgspec.structs.replace(document, floor=floor)
+        return floor
+
+    async def list(
+        self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Document]:
+        await checkpoint()
+        matching = sorted(
+            id
+            for id, record in self._records.items()
+            if id > after
+            and id.startswith(prefix)
+            and (type is None or record.document.type == type)
+        )
+        return [self._records[id].show() for id in matching[: max(limit, 0)]]
+
+    async def set_metadata(self, id: str, metadata: dict[str, Any]) -> Document:
+        column = encode_metadata(metadata)
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            raise DocumentNotFound
+        record.metadata = column
+        return record.show()
+
+    async def delete(self, id: str) -> bool:
+        await checkpoint()
+        if self._records.pop(id, None) is None:
+            return False
+        self._deleted.add(id)
+        return True
+
+
+@asynccontextmanager
+async def open_memory(shared: bool = False) -> AsyncIterator[MemoryStore]:
+    """An empty store for the length of the block."""
+    yield MemoryStore(shared=shared)
