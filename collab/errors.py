@@ -204,6 +204,21 @@ class NotAllowed(CollabError):
     code = "not_allowed"
 
 
+# The connection ----------------------------------------------------------------------------------
+
+
+class HelloTimeout(CollabError):
+    """A socket was opened and nothing said on it."""
+
+    code = "hello_timeout"
+
+
+class Replaced(CollabError):
+    """A newer connection of the same client has taken over."""
+
+    code = "replaced"
+
+
 # Ours --------------------------------------------------------------------------------------------
 
 
@@ -211,6 +226,16 @@ class Unavailable(CollabError):
     """Passing trouble: nothing was changed for all we know, try again."""
 
     code = "unavailable"
+
+
+class Restarting(Unavailable):
+    """This node is going away; reconnect after `retry_after` seconds."""
+
+    code = "restarting"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("the server is restarting")
+        self.retry_after = retry_after
 
 
 class StoreFailure(Unavailable):

@@ -11,6 +11,7 @@ import ipaddress
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import LambdaType
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -93,6 +94,16 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False
 Days: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def _variable(name: str, default: Any, description: str, **bounds: Any) -> Any:
+    """The field that is read from the environment variable `name`; a function makes its default
+    from what has been checked before it."""
+    if isinstance(default, LambdaType):
+        return Field(
+            default_factory=default, validation_alias=name, description=description, **bounds
+        )
+    return Field(default, validation_alias=name, description=description, **bounds)
+
+
 class Settings(BaseSettings):
     """Every setting, checked. Attributes may also be given by name; those win over the
     environment. Use `load_settings` where the reader of a mistake is a person."""
@@ -109,158 +120,129 @@ class Settings(BaseSettings):
 
     # Where -----------------------------------------------------------------------------------
 
-    host: str = Field(
+    host: str = _variable(
+        "HOST",
         "127.0.0.1",
-        validation_alias="HOST",
+        "address to listen on; other machines can connect only when it is not loopback",
         min_length=1,
-        description="address to listen on; other machines can connect only when it is not loopback",
     )
-    port: int = Field(
-        8000, validation_alias="PORT", ge=0, le=65535, description="port to listen on; 0: any free"
-    )
-    database_url: Annotated[str, AfterValidator(_check_database)] = Field(
+    port: int = _variable("PORT", 8000, "port to listen on; 0: any free", ge=0, le=65535)
+    database_url: Annotated[str, AfterValidator(_check_database)] = _variable(
+        "DATABASE_URL",
         "sqlite:///collab.db",
-        validation_alias="DATABASE_URL",
+        "where documents are stored: sqlite:///PATH, or memory:// to keep nothing",
         repr=False,
-        description="where documents are stored: sqlite:///PATH, or memory:// to keep nothing",
     )
-    workers: Annotated[int, AfterValidator(_check_workers)] = Field(
-        1, validation_alias="WEB_CONCURRENCY", ge=1, description="worker processes"
+    workers: Annotated[int, AfterValidator(_check_workers)] = _variable(
+        "WEB_CONCURRENCY", 1, "worker processes", ge=1
     )
 
     # Who -------------------------------------------------------------------------------------
 
-    secret_key: SecretStr | None = Field(
+    secret_key: SecretStr | None = _variable(
+        "COLLAB_SECRET_KEY",
         None,
-        validation_alias="COLLAB_SECRET_KEY",
-        min_length=1,
-        description="key that signs tokens (HS256, 32 bytes or more); "
+        "key that signs tokens (HS256, 32 bytes or more); "
         "absent: development mode, loopback only, everyone may write",
+        min_length=1,
     )
-    issuer: str | None = Field(
-        None, validation_alias="COLLAB_ISSUER", description="the `iss` every token must have"
-    )
-    audience: str | None = Field(
-        None, validation_alias="COLLAB_AUDIENCE", description="the `aud` every token must have"
-    )
+    issuer: str | None = _variable("COLLAB_ISSUER", None, "the `iss` every token must have")
+    audience: str | None = _variable("COLLAB_AUDIENCE", None, "the `aud` every token must have")
     allowed_origins: Annotated[
         tuple[str, ...] | None,
         NoDecode,
         AfterValidator(_check_origins),
         BeforeValidator(_split_origins),
-    ] = Field(
+    ] = _variable(
+        "COLLAB_ALLOWED_ORIGINS",
         None,
-        validation_alias="COLLAB_ALLOWED_ORIGINS",
-        description="origins whose pages may connect, separated by commas; absent: only our own",
+        "origins whose pages may connect, separated by commas; absent: only our own",
     )
 
     # How much --------------------------------------------------------------------------------
 
-    max_frame_bytes: Bytes = Field(
-        1 * MIB,
-        validation_alias="COLLAB_MAX_FRAME_BYTES",
-        description="longest websocket message a client may send",
+    max_frame_bytes: Bytes = _variable(
+        "COLLAB_MAX_FRAME_BYTES", 1 * MIB, "longest websocket message a client may send"
     )
-    max_document_bytes: Bytes = Field(
-        16 * MIB,
-        validation_alias="COLLAB_MAX_DOCUMENT_BYTES",
-        description="largest content of one document",
+    max_document_bytes: Bytes = _variable(
+        "COLLAB_MAX_DOCUMENT_BYTES", 16 * MIB, "largest content of one document"
     )
-    max_body_bytes: Bytes = Field(
-        default_factory=lambda checked: min(2 * checked["max_document_bytes"], MAX_BYTES),
-        validation_alias="COLLAB_MAX_BODY_BYTES",
-        description="longest HTTP request body; absent: twice COLLAB_MAX_DOCUMENT_BYTES",
+    max_body_bytes: Bytes = _variable(
+        "COLLAB_MAX_BODY_BYTES",
+        lambda checked: min(2 * checked["max_document_bytes"], MAX_BYTES),
+        "longest HTTP request body; absent: twice COLLAB_MAX_DOCUMENT_BYTES",
     )
-    max_metadata_bytes: Bytes = Field(
-        16 * KIB,
-        validation_alias="COLLAB_MAX_METADATA_BYTES",
-        description="largest metadata object of one document",
+    max_metadata_bytes: Bytes = _variable(
+        "COLLAB_MAX_METADATA_BYTES", 16 * KIB, "largest metadata object of one document"
     )
-    max_presence_bytes: Bytes = Field(
-        4 * KIB,
-        validation_alias="COLLAB_MAX_PRESENCE_BYTES",
-        description="largest presence state of one peer",
+    max_presence_bytes: Bytes = _variable(
+        "COLLAB_MAX_PRESENCE_BYTES", 4 * KIB, "largest presence state of one peer"
     )
-    max_message_bytes: Bytes = Field(
-        64 * KIB,
-        validation_alias="COLLAB_MAX_MESSAGE_BYTES",
-        description="longest message to the peers of a document",
+    max_message_bytes: Bytes = _variable(
+        "COLLAB_MAX_MESSAGE_BYTES", 64 * KIB, "longest message to the peers of a document"
     )
-    inbox_edits: Count = Field(
+    inbox_edits: Count = _variable(
+        "COLLAB_INBOX_EDITS",
         1000,
-        validation_alias="COLLAB_INBOX_EDITS",
-        description="edits that wait for one document before its sockets are no longer read",
+        "edits that wait for one document before its sockets are no longer read",
     )
-    tail_commits: Count = Field(
-        2000,
-        validation_alias="COLLAB_TAIL_COMMITS",
-        description="newest commits of an open document kept in memory",
+    tail_commits: Count = _variable(
+        "COLLAB_TAIL_COMMITS", 2000, "newest commits of an open document kept in memory"
     )
-    tail_bytes: Bytes = Field(
-        4 * MIB,
-        validation_alias="COLLAB_TAIL_BYTES",
-        description="bytes of those commits kept in memory",
+    tail_bytes: Bytes = _variable(
+        "COLLAB_TAIL_BYTES", 4 * MIB, "bytes of those commits kept in memory"
+    )
+    max_rebase_commits: Count = _variable(
+        "COLLAB_MAX_REBASE_COMMITS",
+        10_000,
+        "commits a client may be behind and still go on; further behind it starts afresh",
     )
 
     # How long --------------------------------------------------------------------------------
 
-    snapshot_every: Count = Field(
-        1000,
-        validation_alias="COLLAB_SNAPSHOT_EVERY",
-        description="commits between two snapshots of a document",
+    snapshot_every: Count = _variable(
+        "COLLAB_SNAPSHOT_EVERY", 1000, "commits between two snapshots of a document"
     )
-    idle_seconds: Seconds = Field(
-        30.0,
-        validation_alias="COLLAB_IDLE_SECONDS",
-        description="unload a document that nobody has used for so long",
+    idle_seconds: Seconds = _variable(
+        "COLLAB_IDLE_SECONDS", 30.0, "unload a document that nobody has used for so long"
     )
-    history_days: Days | None = Field(
-        None,
-        validation_alias="COLLAB_HISTORY_DAYS",
-        description="how long past versions are kept; absent: forever",
+    history_days: Days | None = _variable(
+        "COLLAB_HISTORY_DAYS", None, "how long past versions are kept; absent: forever"
     )
-    names_days: Days = Field(
+    names_days: Days = _variable(
+        "COLLAB_NAMES_DAYS",
         7.0,
-        validation_alias="COLLAB_NAMES_DAYS",
-        description="how long an author's newest edit is remembered, so that a resend is known",
+        "how long an author's newest edit is remembered, so that a resend is known",
     )
-    names_max: Count = Field(
-        65536,
-        validation_alias="COLLAB_NAMES_MAX",
-        description="authors of one document whose newest edit is remembered",
+    names_max: Count = _variable(
+        "COLLAB_NAMES_MAX", 65536, "authors of one document whose newest edit is remembered"
     )
-    hello_seconds: Seconds = Field(
-        5.0,
-        validation_alias="COLLAB_HELLO_SECONDS",
-        description="time a connected client has to say hello",
+    hello_seconds: Seconds = _variable(
+        "COLLAB_HELLO_SECONDS", 5.0, "time a connected client has to say hello"
     )
-    header_seconds: Seconds = Field(
+    header_seconds: Seconds = _variable(
+        "COLLAB_HEADER_SECONDS",
         10.0,
-        validation_alias="COLLAB_HEADER_SECONDS",
-        description="time a client has to send a request's or handshake's headers",
+        "time a client has to send a request's or handshake's headers",
     )
-    stall_seconds: Seconds = Field(
+    stall_seconds: Seconds = _variable(
+        "COLLAB_STALL_SECONDS",
         60.0,
-        validation_alias="COLLAB_STALL_SECONDS",
-        description="drop a connection that has read nothing of what waits for it for so long",
+        "drop a connection that has read nothing of what waits for it for so long",
     )
-    drain_seconds: Seconds = Field(
-        10.0,
-        validation_alias="COLLAB_DRAIN_SECONDS",
-        description="time for open work to finish when the server is told to stop",
+    drain_seconds: Seconds = _variable(
+        "COLLAB_DRAIN_SECONDS", 10.0, "time for open work to finish when the server is told to stop"
     )
 
     # Logs ------------------------------------------------------------------------------------
 
-    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
-        default_factory=lambda: "console" if sys.stderr.isatty() else "json",
-        validation_alias="COLLAB_LOG_FORMAT",
-        description="console or json; absent: console on a terminal, otherwise json",
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = _variable(
+        "COLLAB_LOG_FORMAT",
+        lambda _: "console" if sys.stderr.isatty() else "json",
+        "console or json; absent: console on a terminal, otherwise json",
     )
-    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
-        "info",
-        validation_alias="COLLAB_LOG_LEVEL",
-        description="debug, info, warning, error or critical",
+    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = _variable(
+        "COLLAB_LOG_LEVEL", "info", "debug, info, warning, error or critical"
     )
 
     @property
@@ -272,8 +254,8 @@ class Settings(BaseSettings):
         """Refuse to serve everyone's writes to other machines; raises ConfigurationError."""
         if self.development_mode and not is_loopback(self.host):
             raise ConfigurationError(
-                "HOST is reachable from other machines and there is no COLLAB_SECRET_KEY, so "
-                "anyone could write: set COLLAB_SECRET_KEY to a long random text, or HOST to 127.0.0.1"
+                "HOST is reachable from other machines, and without COLLAB_SECRET_KEY anyone "
+                "could write: set COLLAB_SECRET_KEY to a long random text, or HOST to 127.0.0.1"
             )
 
 

@@ -144,7 +144,7 @@ class Reset(msgspec.Struct, frozen=True, tag="reset", tag_field="type", omit_def
 
 
 class Edits(msgspec.Struct, frozen=True, tag="edits", tag_field="type"):
-    """The ordered stream; the same bytes for every peer. One's own (author, seq) in it is its ack."""
+    """The ordered stream, the same bytes for every peer. One's own (author, seq) is its ack."""
 
     edits: list[EditEvent]
 

@@ -1,0 +1,282 @@
+"""The open documents of this node: opened once, shared by all, unloaded when nobody needs them.
+
+Owns the sessions' tasks and the node-wide ones (committer, snapshotter, polling). An entry stands
+in the map before the first await of its opening, so a document is never opened twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+
+from collab.committer import Committer
+from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
+from collab.history import History
+from collab.loading import load_authority
+from collab.session import Session
+from collab.settings import Settings
+from collab.snapshotter import Snapshotter
+from collab.storage import NewDocument, Store
+from collab.types.known import document_type
+
+_log = structlog.stdlib.get_logger(__name__)
+
+# How often another node's commits are looked for in a shared store.
+_POLL_SECONDS = 0.25
+
+
+class _Entry:
+    """One document between the start of its opening and the end of its closing."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.session: Session | None = None
+        self.failure: CollabError | None = None
+        self.settled = anyio.Event()  # opened, or failed
+        self.closed = anyio.Event()
+        self.closing = False
+        self.holders = 0
+        self.idle_since = 0.0
+
+
+def new_epoch() -> str:
+    """A fresh epoch: random, as long as a client would never guess or repeat it."""
+    return secrets.token_hex(8)
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Registry:
+    """Opens documents and looks after them. Use `open_registry`."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        now: Callable[[], int] = wall_clock_ms,
+        make_epoch: Callable[[], str] = new_epoch,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.now = now
+        self.make_epoch = make_epoch
+        self._committer = Committer(store)
+        self._snapshotter = Snapshotter(
+            store,
+            every_commits=settings.snapshot_every,
+            history_days=settings.history_days,
+            now=now,
+        )
+        self._entries: dict[str, _Entry] = {}
+        self._tasks = anyio.create_task_group()
+        self._draining = False
+
+    # Using documents ------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def open(self, id: str, *, create: str | None = None) -> AsyncIterator[Session]:
+        """The document's session, kept open while in the block.
+
+        With `create`, an absent document is made with that type; a deleted one is not. Raises
+        DocumentNotFound, WrongType, Restarting, DocumentBroken, StoreFailure.
+        """
+        entry = await self._hold(id, create)
+        try:
+            yield _opened(entry)
+        finally:
+            entry.holders -= 1
+            entry.idle_since = anyio.current_time()
+
+    def opened(self, id: str) -> Session | None:
+        """The session, if the document is open here."""
+        entry = self._entries.get(id)
+        return None if entry is None or entry.closing else entry.session
+
+    def sessions(self) -> list[Session]:
+        """All open sessions."""
+        return [entry.session for entry in self._entries.values() if entry.session is not None]
+
+    async def dismiss(self, id: str, error: CollabError) -> None:
+        """End the document's session here, if it is open, and wait until it is gone."""
+        entry = self._entries.get(id)
+        if entry is None:
+            return
+        await entry.settled.wait()
+        if entry.session is not None:
+            entry.session.end(error)
+        await entry.closed.wait()
+
+    async def drain(self) -> None:
+        """Refuse new work, make everything accepted durable, tell everybody, write snapshots."""
+        self._draining = True
+        for entry in list(self._entries.values()):
+            if entry.session is not None:
+                entry.session.close()
+        for entry in list(self._entries.values()):
+            await entry.closed.wait()
+
+    # Opening and closing --------------------------------------------------------------------------
+
+    async def _hold(self, id: str, create: str | None) -> _Entry:
+        while True:
+            if self._draining:
+                raise Restarting(retry_after=1)
+            entry = self._entries.get(id)
+            if entry is None:
+                entry = self._entries[id] = _Entry(id)
+                self._tasks.start_soon(self._tend, entry, create)
+            if entry.closing:
+                await entry.closed.wait()
+                continue
+            entry.holders += 1
+            try:
+                await entry.settled.wait()
+                if entry.failure is None:
+                    return entry
+            except BaseException:
+                entry.holders -= 1
+                raise
+            entry.holders -= 1
+            if create is None or not isinstance(entry.failure, DocumentNotFound):
+                raise entry.failure
+            # The opening that we waited for was not asked to create it.
+            await self._create(id, create)
+            create = None
+
+    async def _tend(self, entry: _Entry, create: str | None) -> None:
+        """One document's life: load, run, save, forget. Nothing that breaks it goes further."""
+        try:
+            session = await self._load(entry.id, create)
+            entry.session = session
+            if self._draining:
+                session.close()
+            entry.idle_since = anyio.current_time()
+            entry.settled.set()
+            await session.run()
+            entry.closing = True
+            session.end(Restarting(retry_after=1))
+            await self._snapshotter.save(session)
+        except CollabError as error:
+            self._broken(entry, error)
+        except Exception:
+            _log.exception("document failed", document=entry.id)
+            self._broken(entry, Unavailable("the document failed here, try again"))
+        finally:
+            del self._entries[entry.id]
+            entry.closing = True
+            entry.settled.set()
+            entry.closed.set()
+
+    def _broken(self, entry: _Entry, error: CollabError) -> None:
+        if not isinstance(error, DocumentNotFound):
+            _log.warning("document unavailable", document=entry.id, reason=str(error))
+        entry.failure = error
+        if entry.session is not None:
+            entry.session.end(error)
+
+    async def _load(self, id: str, create: str | None) -> Session:
+        loaded = await self.store.load(id)
+        if loaded is None and create is not None:
+            await self._create(id, create)
+            loaded = await self.store.load(id)
+        if loaded is None:
+            raise DocumentNotFound
+        type = document_type(loaded.document.type)
+        return Session(
+            id,
+            loaded.document.epoch,
+            await load_authority(loaded, type, self.settings),
+            snapshot_version=loaded.snapshot.version if loaded.snapshot else 0,
+            history=History(self.store, id, loaded.document.epoch),
+            committer=self._committer,
+            inbox_edits=self.settings.inbox_edits,
+            now=self.now,
+            progressed=self._snapshotter.consider,
+        )
+
+    async def _create(self, id: str, type: str) -> None:
+        document_type(type)
+        new = NewDocument(id=id, type=type, epoch=self.make_epoch(), created=self.now())
+        try:
+            await self.store.create(new)
+        except DocumentExists:
+            return
+
+    # Looking after them ---------------------------------------------------------------------------
+
+    async def _unload_idle(self) -> None:
+        """Close documents that nobody holds, snapshot those that have come to rest."""
+        idle_seconds = self.settings.idle_seconds
+        while True:
+            await anyio.sleep(idle_seconds / 4)
+            deadline = anyio.current_time() - idle_seconds
+            for entry in list(self._entries.values()):
+                session = entry.session
+                if session is None or entry.closing or session.last_progress > deadline:
+                    continue
+                if entry.holders == 0 and entry.idle_since <= deadline:
+                    entry.closing = True
+                    session.close()
+                elif session.version > session.snapshot_version:
+                    self._snapshotter.request(session)
+
+    async def _poll(self) -> None:
+        """Hear of other nodes' commits and deletions, with one query for all open documents."""
+        while True:
+            await anyio.sleep(_POLL_SECONDS)
+            sessions = self.sessions()
+            try:
+                heads = await self.store.heads([session.id for session in sessions])
+            except CollabError as error:
+                _log.warning("polling failed", reason=str(error))
+                continue
+            for session in sessions:
+                head = heads.get(session.id)
+                if head is None or head.epoch != session.epoch:
+                    session.end(DocumentNotFound("the document has been deleted"))
+                else:
+                    session.hear(head.version)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the node's tasks during the block; drain at its end."""
+        async with self._tasks:
+            self._tasks.start_soon(self._committer.run)
+            self._tasks.start_soon(self._snapshotter.run)
+            self._tasks.start_soon(self._unload_idle)
+            if self.store.shared:
+                self._tasks.start_soon(self._poll)
+            try:
+                yield
+                await self.drain()
+            finally:
+                self._tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_registry(
+    store: Store,
+    settings: Settings,
+    *,
+    now: Callable[[], int] = wall_clock_ms,
+    make_epoch: Callable[[], str] = new_epoch,
+) -> AsyncIterator[Registry]:
+    """A registry over `store`; leaving the block drains it."""
+    registry = Registry(store, settings, now=now, make_epoch=make_epoch)
+    async with registry.running():
+        yield registry
+
+
+def _opened(entry: _Entry) -> Session:
+    if entry.session is None:
+        raise entry.failure or Unavailable("the document did not open")
+    return entry.session

@@ -1,0 +1,363 @@
+"""The coroutine that orders the edits of one open document on this node.
+
+Owns the write path - inbox, stage, append, conflict, adopt, answer, wake - and hands out committed
+state only. Knows nothing of sockets, of frames' formats or of operations' formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import msgspec
+
+from collab.authority import Authority, HistoryNeeded, Older, Outcome, Placed, Request, Staged
+from collab.committer import Committer
+from collab.errors import (
+    BaseAboveHead,
+    BelowFloor,
+    CollabError,
+    DocumentNotFound,
+    Restarting,
+    StoreFailure,
+    Unavailable,
+)
+from collab.history import History
+from collab.presence import MessageBoard, PresenceBoard
+from collab.storage import Append, AppendResult
+from collab.types import DocumentType
+from collab.wakeup import Wakeup
+from collab.words import Commit, Edit, Snapshot
+
+F = TypeVar("F")
+
+# One frame of the stream: enough to catch up in few, small enough to encode without a stall.
+_FRAME_COMMITS = 1000
+_FRAME_BYTES = 256 * 1024
+
+
+class Submission(msgspec.Struct):
+    """An edit on its way. `permitted` is asked at every staging, `answer` told once, when the edit
+    is durable or refused; it may neither block nor raise."""
+
+    edit: Edit
+    permitted: Callable[[], bool]
+    answer: Callable[[Outcome], None]
+
+
+class Follower(Protocol):
+    """A reader with its own cursor. Neither call may block or raise."""
+
+    def wake(self) -> None:
+        """There may be something new."""
+
+    def end(self, error: CollabError) -> None:
+        """The session is over, for this reason."""
+
+
+class Session:
+    """One open document. `run` is its task; everything else is called on the same loop."""
+
+    def __init__(
+        self,
+        id: str,
+        epoch: str,
+        authority: Authority,
+        *,
+        snapshot_version: int,
+        history: History,
+        committer: Committer,
+        inbox_edits: int,
+        now: Callable[[], int],
+        progressed: Callable[[Session], None],
+    ) -> None:
+        self.id = id
+        self.epoch = epoch
+        self.presence = PresenceBoard()
+        self.messages = MessageBoard()
+        self.snapshot_version = snapshot_version
+        self.last_progress = anyio.current_time()
+        self.ended: CollabError | None = None
+        self._authority = authority
+        self._history = history
+        self._committer = committer
+        self._now = now
+        self._progressed = progressed
+        self._inbox: list[Submission] = []
+        self._inbox_limit = inbox_edits
+        self._inbox_taken = anyio.Event()
+        self._known_head = authority.version
+        self._refreshing: list[anyio.Event] = []
+        self._closing = False
+        self._wakeup = Wakeup()
+        self._followers: set[Follower] = set()
+        self._frames: dict[tuple[Any, int], tuple[Any, int]] = {}
+        self._contents: tuple[int, bytes] | None = None
+
+    # What everyone reads: committed state ---------------------------------------------------------
+
+    @property
+    def type(self) -> DocumentType:
+        """How the document's content behaves."""
+        return self._authority.type
+
+    @property
+    def version(self) -> int:
+        """The newest durable version."""
+        return self._authority.version
+
+    @property
+    def floor(self) -> int:
+        """The oldest version that can still be resumed from."""
+        return self._authority.floor
+
+    @property
+    def state(self) -> Any:
+        """The state at `version`."""
+        return self._authority.state
+
+    def contents(self) -> bytes:
+        """The state as the type's JSON value, encoded once per version."""
+        if self._contents is None or self._contents[0] != self.version:
+            self._contents = (self.version, self.type.contents(self.state))
+        return self._contents[1]
+
+    def snapshot(self) -> Snapshot:
+        """The state and the names at `version`, for the store."""
+        content = self.type.dump(self.state)
+        return Snapshot(self.version, self._now(), content, self._authority.names.dump())
+
+    def committed_by(self, author: str) -> tuple[int, int] | None:
+        """`(seq, version)` of the author's newest commit."""
+        known = self._authority.names.get(author)
+        return None if known is None else (known.seq, known.version)
+
+    def frame_after(
+        self, version: int, encode: Callable[[Sequence[Commit]], F]
+    ) -> tuple[F, int] | None:
+        """The commits after `version` in one bounded frame, and the version it reaches.
+
+        Encoded once for all followers with the same cursor and `encode`. None if `version` has
+        left this session's memory. Only for a `version` below the session's.
+        """
+        if version < self._authority.tail.oldest:
+            return None
+        key = (encode, version)
+        cached = self._frames.get(key)
+        if cached is None:
+            commits = self._authority.tail.slice_after(
+                version, max_commits=_FRAME_COMMITS, max_bytes=_FRAME_BYTES
+            )
+            cached = self._frames[key] = (encode(commits), commits[-1].version)
+        return cached
+
+    async def commits_after(self, version: int, limit: int) -> list[Commit] | None:
+        """The commits from after `version` to what is this session's head at the call.
+
+        From memory or from the store. None if there are more than `limit` or they have been
+        trimmed. Raises StoreFailure.
+        """
+        if self.version - version > limit:
+            return None
+        kept = self._authority.tail.commits_after(version)
+        if kept is not None:
+            return list(kept)
+        try:
+            # The head may move meanwhile; whoever asks goes on from where this ends.
+            return await self._history.between(version, self.version)
+        except BelowFloor:
+            return None
+
+    # Followers ------------------------------------------------------------------------------------
+
+    def follow(self, follower: Follower) -> None:
+        """Wake `follower` at every change from now on; raises what ended the session."""
+        if self.ended is not None:
+            raise self.ended
+        self._followers.add(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Stop waking it."""
+        self._followers.discard(follower)
+
+    def followers(self) -> Iterator[Follower]:
+        """Those who follow now."""
+        return iter(tuple(self._followers))
+
+    def wake_followers(self) -> None:
+        """Something that followers read has changed."""
+        for follower in self._followers:
+            follower.wake()
+
+    # The write path -------------------------------------------------------------------------------
+
+    def submit(self, submission: Submission) -> None:
+        """Take an edit.
+
+        The caller waits for `room` before it takes the next one from its client, so the inbox
+        exceeds its bound by at most one edit per client.
+        """
+        if self._closing or self.ended is not None:
+            submission.answer(self.ended or Restarting(retry_after=1))
+            return
+        self._inbox.append(submission)
+        self._wakeup.set()
+
+    async def room(self) -> None:
+        """Return when the inbox is below its bound, or nobody will read it any more."""
+        while len(self._inbox) >= self._inbox_limit and self.ended is None:
+            await self._inbox_taken.wait()
+
+    async def edit(self, edit: Edit, permitted: Callable[[], bool]) -> Placed:
+        """Submit and wait until it is durable; raises what it was refused with."""
+        await self.room()
+        answered = anyio.Event()
+        outcomes: list[Outcome] = []
+
+        def answer(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            answered.set()
+
+        self.submit(Submission(edit, permitted, answer))
+        await answered.wait()
+        if isinstance(outcomes[0], CollabError):
+            raise outcomes[0]
+        return outcomes[0]
+
+    def hear(self, head: int) -> None:
+        """News that the log has reached `head`. Never changes state by itself."""
+        if head > self._known_head:
+            self._known_head = head
+            self._wakeup.set()
+
+    async def refresh(self) -> None:
+        """Return when everything that was in the log at the call has been seen here."""
+        if self.ended is not None:
+            raise self.ended
+        seen = anyio.Event()
+        self._refreshing.append(seen)
+        self._wakeup.set()
+        await seen.wait()
+
+    def raise_floor(self, floor: int) -> None:
+        """The store has trimmed the log up to `floor`."""
+        self._authority.floor = max(floor, self._authority.floor)
+
+    def close(self) -> None:
+        """Take nothing more; `run` returns when everything accepted is durable."""
+        self._closing = True
+        self._wakeup.set()
+
+    def end(self, error: CollabError) -> None:
+        """Stop at once, telling everybody why: what is not durable yet will be sent again."""
+        if self.ended is not None:
+            return
+        self.ended = error
+        for submission in self._inbox:
+            submission.answer(error)
+        self._inbox.clear()
+        self._inbox_taken.set()
+        for seen in self._refreshing:
+            seen.set()
+        for follower in self.followers():
+            follower.end(error)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Order edits until closed or ended; raises what broke it."""
+        while self.ended is None and not (self._closing and not self._inbox):
+            if self._refreshing or self._known_head > self.version:
+                await self._catch_up()
+            elif self._inbox:
+                await self._commit(self._take_inbox())
+            else:
+                await self._wakeup.wait()
+
+    def _take_inbox(self) -> list[Submission]:
+        taken, self._inbox = self._inbox, []
+        self._inbox_taken.set()
+        self._inbox_taken = anyio.Event()
+        return taken
+
+    async def _commit(self, submissions: list[Submission]) -> None:
+        """Give a batch its place in the log, however often others are faster."""
+        outcomes: Sequence[Outcome] = ()
+        try:
+            staged = await self._stage(submissions)
+            while staged.commits and not await self._append(staged):
+                await self._catch_up()
+                staged = await self._stage(submissions)
+            outcomes = staged.outcomes
+        finally:
+            failure = StoreFailure("whether the edit was stored is not known, send it again")
+            answers = outcomes or [self.ended or failure] * len(submissions)
+            for submission, outcome in zip(submissions, answers, strict=True):
+                submission.answer(outcome)
+
+    async def _stage(self, submissions: list[Submission]) -> Staged:
+        """Stage against the newest state; reads the log first where an edit's base asks for it."""
+        older: Older | None = None
+        refreshed = False
+        while True:
+            requests = [Request(each.edit, each.permitted()) for each in submissions]
+            staged = self._authority.stage(requests, self._now(), older)
+            if isinstance(staged, HistoryNeeded):
+                older = await self._older_operations(staged.after)
+            elif not refreshed and any(isinstance(each, BaseAboveHead) for each in staged.outcomes):
+                # The client has seen a commit of another node: look before refusing.
+                refreshed = True
+                await self._catch_up()
+            else:
+                return staged
+
+    async def _append(self, staged: Staged) -> bool:
+        """Make the batch durable and adopt it; False on a conflict."""
+        result = await self._committer.append(
+            Append(self.id, self.epoch, staged.expected_version, staged.commits)
+        )
+        match result:
+            case AppendResult.OK:
+                self._authority.adopt(staged)
+                self._advanced()
+                return True
+            case AppendResult.CONFLICT:
+                return False
+            case AppendResult.GONE:
+                raise DocumentNotFound("the document has been deleted")
+            case AppendResult.FAILED:
+                raise StoreFailure("the store refuses this document's commits")
+
+    async def _catch_up(self) -> None:
+        """Read and apply the commits that other nodes have made."""
+        refreshing, self._refreshing = self._refreshing, []
+        target = self._known_head
+        try:
+            while commits := await self._history.page(self.version):
+                for commit in commits:
+                    self._authority.apply(commit)
+                self._advanced()
+            if self._known_head == target:
+                self._known_head = self.version
+        except BelowFloor as error:
+            raise Unavailable("this node fell behind what is kept, it loads afresh") from error
+        finally:
+            for seen in refreshing:
+                seen.set()
+
+    async def _older_operations(self, after: int) -> Older:
+        """The operations from after `after` to where the tail begins, from the store."""
+        try:
+            commits = await self._history.between(after, self._authority.tail.oldest)
+        except BelowFloor as error:
+            # Trimmed meanwhile: with the higher floor these bases are refused.
+            self.raise_floor(error.floor)
+            return Older(self.version, ())
+        return Older(after, [self.type.decode(commit.operation) for commit in commits])
+
+    def _advanced(self) -> None:
+        self._frames.clear()
+        self.last_progress = anyio.current_time()
+        self._known_head = max(self._known_head, self.version)
+        self.wake_followers()
+        self._progressed(self)

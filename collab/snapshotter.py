@@ -1,0 +1,72 @@
+"""Writes snapshots in the background, one at a time per node, and trims behind them.
+
+Progress is a version: `session.snapshot_version` moves only when the store has the snapshot. A
+failure costs nothing but a longer replay; the next commit asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from collab.errors import CollabError
+from collab.session import Session
+from collab.storage import Store
+from collab.wakeup import Wakeup
+
+_log = structlog.stdlib.get_logger(__name__)
+_MS_PER_DAY = 86_400_000
+
+
+class Snapshotter:
+    """`consider` a session after each batch; `run` saves those that are due."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        every_commits: int,
+        history_days: float | None,
+        now: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._every_commits = every_commits
+        self._history_days = history_days
+        self._now = now
+        self._due: dict[str, Session] = {}
+        self._wakeup = Wakeup()
+
+    def consider(self, session: Session) -> None:
+        """Ask for a snapshot if enough commits have come since the last."""
+        if session.version - session.snapshot_version >= self._every_commits:
+            self.request(session)
+
+    def request(self, session: Session) -> None:
+        """Ask for a snapshot soon."""
+        self._due[session.id] = session
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Save what is due until cancelled."""
+        while True:
+            await self._wakeup.wait()
+            while self._due:
+                id, session = next(iter(self._due.items()))
+                del self._due[id]
+                if session.ended is None:
+                    await self.save(session)
+
+    async def save(self, session: Session) -> None:
+        """Write one snapshot of committed state; logs a failure instead of raising."""
+        if session.version <= session.snapshot_version:
+            return
+        snapshot = session.snapshot()
+        try:
+            await self._store.save_snapshot(session.id, session.epoch, snapshot)
+            session.snapshot_version = max(session.snapshot_version, snapshot.version)
+            if self._history_days is not None:
+                before = self._now() - int(self._history_days * _MS_PER_DAY)
+                session.raise_floor(await self._store.trim(session.id, session.epoch, before))
+        except CollabError as error:
+            _log.warning("snapshot failed", document=session.id, reason=str(error))
