@@ -1,0 +1,67 @@
+"""From a DATABASE_URL to a store. The only place that knows which adapters there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from collab.errors import ConfigurationError
+from collab.storage import Store
+from collab.storage.memory import open_memory
+
+S = TypeVar("S", bound=Store)
+
+SUPPORTED = (
+    "DATABASE_URL must be sqlite:///FILE (relative), sqlite:////FILE (absolute) or memory://"
+)
+
+
+def open_store(database_url: str) -> AbstractAsyncContextManager[Store]:
+    """The store that `database_url` names, for the length of the block.
+
+    The URL is judged at once, the store is opened on entering; both raise ConfigurationError.
+    """
+    path = _parse(database_url)
+    if path is None:
+        return _as_port(open_memory())
+    from collab.storage.sqlite import open_sqlite
+
+    return _as_port(open_sqlite(path))
+
+
+def migrate_store(database_url: str) -> None:
+    """Bring the database to the newest schema, with no server running on it; blocking.
+
+    Creates it if it is absent. Raises ConfigurationError.
+    """
+    path = _parse(database_url)
+    if path is None:
+        return
+    from collab.storage.sqlite_file import claimed, located, prepare
+
+    file = located(path)
+    with claimed(file):
+        prepare(file)
+
+
+@asynccontextmanager
+async def _as_port(opening: AbstractAsyncContextManager[S]) -> AsyncIterator[Store]:
+    async with opening as store:
+        yield store
+
+
+def _parse(database_url: str) -> Path | None:
+    """The file of an SQLite URL; None for memory. Never repeats the URL: it may hold a password."""
+    scheme, _, rest = database_url.partition("://")
+    if scheme == "memory" and rest in ("", "/"):
+        return None
+    if scheme != "sqlite":
+        raise ConfigurationError(f"{SUPPORTED}; other databases are not supported in this version")
+    host, slash, path = rest.partition("/")
+    if host or not slash or not path or "?" in path:
+        raise ConfigurationError(f"{SUPPORTED}, without host or parameters")
+    if path == ":memory:":
+        raise ConfigurationError(f"{SUPPORTED}; for a store in memory use memory://")
+    return Path(path)

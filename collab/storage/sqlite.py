@@ -1,0 +1,91 @@
+"""The store in one SQLite file, for one server process.
+
+Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
+sessions nor queries: those are in `sqlite_queries`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage import sqlite_queries as queries
+from collab.storage.sqlite_file import claimed, connect, located, prepare
+from collab.storage.worker import Worker, open_worker
+from collab.words import Commit, Document, Head, Snapshot
+
+
+class SqliteStore:
+    """See `collab.storage.Store`. Made by `open_sqlite`."""
+
+    def __init__(self, writer: Worker, reader: Worker) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    async def create(
+        self, document: NewDocument, commits: Sequence[Commit] = (), *, revive: bool = False
+    ) -> Document:
+        return await self._writer.write(lambda sql: queries.create(sql, document, commits, revive))
+
+    async def get(self, id: str) -> Document | None:
+        return await self._reader.read(lambda sql: queries.get(sql, id))
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        return await self._reader.read(lambda sql: queries.load(sql, id, at))
+
+    async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
+        if not batches:
+            return []
+        return await self._writer.write(lambda sql: queries.append(sql, batches))
+
+    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+        return await self._reader.read(lambda sql: queries.read(sql, id, epoch, after, limit))
+
+    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
+        return await self._reader.read(lambda sql: queries.heads(sql, ids))
+
+    async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+        return await self._writer.write(lambda sql: queries.save_snapshot(sql, id, epoch, snapshot))
+
+    async def trim(self, id: str, epoch: str, before: int) -> int:
+        return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before))
+
+    async def list(
+        self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Document]:
+        return await self._reader.read(
+            lambda sql: queries.list_documents(sql, prefix, type, after, limit)
+        )
+
+    async def set_metadata(self, id: str, metadata: dict[str, Any]) -> Document:
+        return await self._writer.write(lambda sql: queries.set_metadata(sql, id, metadata))
+
+    async def delete(self, id: str) -> bool:
+        return await self._writer.write(lambda sql: queries.delete(sql, id))
+
+
+@asynccontextmanager
+async def open_sqlite(path: str | os.PathLike[str]) -> AsyncIterator[SqliteStore]:
+    """The store in the file at `path`, created or migrated as needed.
+
+    Raises ConfigurationError, with the file left as it was, if it is damaged, not ours, newer than
+    this program, not writable or open in another server.
+    """
+    file = await run_sync(located, path)
+    with claimed(file):
+        await run_sync(prepare, file)
+        writing = await run_sync(connect, file)
+        async with open_worker("collab-sqlite-writer", writing) as writer:
+            reading = await run_sync(partial(connect, file, read_only=True))
+            async with open_worker("collab-sqlite-reader", reading) as reader:
+                yield SqliteStore(writer, reader)

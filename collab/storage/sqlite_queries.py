@@ -1,0 +1,298 @@
+"""The port's methods as SQLite queries: plain functions of a connection, called in its thread.
+
+A function that writes does it in one transaction. Knows no threads and no event loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from collab.errors import DocumentBroken, DocumentExists, DocumentNotFound
+from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage.contract import (
+    check_cursor,
+    check_first_commits,
+    check_run,
+    check_start,
+    check_target,
+    decode_credits,
+    decode_metadata,
+    encode_credits,
+    encode_metadata,
+    end_of_prefix,
+    is_run,
+)
+from collab.storage.sqlite_file import transaction
+from collab.words import Commit, Document, Head, Snapshot
+
+SNAPSHOTS_KEPT = 2
+
+# What the values of one document can be refused with; anything else is the database's trouble.
+_REFUSALS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    UnicodeEncodeError,
+)
+
+_ROW = "key, id, type, epoch, version, floor, created, updated, metadata"
+_MOVE_HEAD = """
+    UPDATE documents SET version = ?, updated = max(updated, ?)
+    WHERE id = ? AND epoch = ? AND version = ? AND NOT deleted RETURNING key
+"""
+_IS_THERE = "SELECT 1 FROM documents WHERE id = ? AND epoch = ? AND NOT deleted"
+_ADD_COMMIT = """
+    INSERT INTO commits (document, version, time, credits, operation) VALUES (?, ?, ?, ?, ?)
+"""
+_COMMITS = """
+    SELECT version, time, credits, operation FROM commits
+    WHERE document = ? AND version > ? AND version <= ? ORDER BY version
+"""
+_SNAPSHOT = """
+    SELECT version, time, content, names FROM snapshots
+    WHERE document = ? AND version <= ? ORDER BY version DESC LIMIT 1
+"""
+_HEADS = """
+    SELECT id, epoch, version FROM documents
+    WHERE id IN (SELECT value FROM json_each(?)) AND NOT deleted
+"""
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    _, id, type, epoch, version, floor, created, updated, metadata = row
+    return Document(id, type, epoch, version, floor, created, updated, decode_metadata(metadata))
+
+
+def get(sql: sqlite3.Connection, id: str) -> Document | None:
+    found = _find(sql, id)
+    return None if found is None else found[1]
+
+
+def heads(sql: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Head]:
+    rows = sql.execute(_HEADS, (msgspec.json.encode(ids).decode(),))
+    return {id: Head(epoch, version) for id, epoch, version in rows}
+
+
+def _find(sql: sqlite3.Connection, id: str) -> tuple[int, Document] | None:
+    """Key and row of a living document."""
+    query = f"SELECT {_ROW} FROM documents WHERE id = ? AND NOT deleted"
+    row = sql.execute(query, (id,)).fetchone()
+    return None if row is None else (row[0], _document(row))
+
+
+def _find_epoch(sql: sqlite3.Connection, id: str, epoch: str) -> tuple[int, Document]:
+    """The same, only of `epoch`; raises DocumentNotFound."""
+    found = _find(sql, id)
+    if found is None or found[1].epoch != epoch:
+        raise DocumentNotFound
+    return found
+
+
+def _blob(column: object) -> bytes:
+    """SQLite columns take values of any kind; raises DocumentBroken for any but bytes."""
+    if type(column) is not bytes:
+        raise DocumentBroken("a commit or snapshot is not stored as bytes")
+    return column
+
+
+def _commits(sql: sqlite3.Connection, key: int, after: int, until: int) -> list[Commit]:
+    """All of after + 1 … until; raises DocumentBroken."""
+    commits = []
+    for version, time, credits, operation in sql.execute(_COMMITS, (key, after, until)):
+        commits.append(Commit(version, time, decode_credits(credits), _blob(operation)))
+    check_run(commits, after, until)
+    return commits
+
+
+def _add_commits(sql: sqlite3.Connection, key: int, commits: Sequence[Commit]) -> None:
+    sql.executemany(
+        _ADD_COMMIT,
+        [(key, c.version, c.time, encode_credits(c.credits), c.operation) for c in commits],
+    )
+
+
+def create(
+    sql: sqlite3.Connection, document: NewDocument, commits: Sequence[Commit], revive: bool
+) -> Document:
+    check_first_commits(commits)
+    version = len(commits)
+    updated = max([document.created, *(commit.time for commit in commits)])
+    metadata = encode_metadata(document.metadata)
+    row = (document.type, document.epoch, version, document.created, updated, metadata)
+    with transaction(sql):
+        known = sql.execute(
+            "SELECT key, deleted FROM documents WHERE id = ?", (document.id,)
+        ).fetchone()
+        if known is None:
+            key = sql.execute(
+                "INSERT INTO documents"
+                " (type, epoch, version, created, updated, metadata, id, floor, deleted)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, FALSE)",
+                (*row, document.id),
+            ).lastrowid
+        else:
+            key, deleted = known
+            if not deleted:
+                raise DocumentExists("there is a document of that id already")
+            if not revive:
+                raise DocumentNotFound
+            sql.execute(
+                "UPDATE documents SET type = ?, epoch = ?, version = ?, created = ?, updated = ?,"
+                " metadata = ?, floor = 0, deleted = FALSE WHERE key = ?",
+                (*row, key),
+            )
+        assert key is not None
+        _add_commits(sql, key, commits)
+        found = _find_epoch(sql, document.id, document.epoch)
+    return found[1]
+
+
+def load(sql: sqlite3.Connection, id: str, at: int | None) -> Loaded | None:
+    with transaction(sql, "BEGIN"):  # one view of the three tables
+        found = _find(sql, id)
+        if found is None:
+            return None
+        key, document = found
+        target = check_target(document, at)
+        row = sql.execute(_SNAPSHOT, (key, target)).fetchone()
+        snapshot = None
+        if row is not None:
+            version, time, content, names = row
+            snapshot = Snapshot(version, time, _blob(content), _blob(names))
+        start = check_start(document, snapshot, target)
+        return Loaded(document, snapshot, tuple(_commits(sql, key, start, target)))
+
+
+def append(sql: sqlite3.Connection, batches: Sequence[Append]) -> list[AppendResult]:
+    """Refusals are rare: only when there is one is every document given a savepoint of its own."""
+    try:
+        with transaction(sql):
+            return [_append_one(sql, batch) for batch in batches]
+    except _REFUSALS:
+        with transaction(sql):
+            return [_append_guarded(sql, batch) for batch in batches]
+
+
+def _append_guarded(sql: sqlite3.Connection, batch: Append) -> AppendResult:
+    sql.execute("SAVEPOINT one")
+    try:
+        result = _append_one(sql, batch)
+    except _REFUSALS:
+        sql.execute("ROLLBACK TO one")
+        result = AppendResult.FAILED
+    sql.execute("RELEASE one")
+    return result
+
+
+def _append_one(sql: sqlite3.Connection, batch: Append) -> AppendResult:
+    """OK, or nothing was written; whoever called rolls back what was written before it raises."""
+    place = (batch.id, batch.epoch, batch.expected_version)
+    version = batch.expected_version + len(batch.commits)
+    updated = max((commit.time for commit in batch.commits), default=0)
+    moved = sql.execute(_MOVE_HEAD, (version, updated, *place)).fetchall()
+    if not moved:
+        there = sql.execute(_IS_THERE, place[:2]).fetchone()
+        return AppendResult.CONFLICT if there else AppendResult.GONE
+    if not is_run(batch.commits, batch.expected_version):
+        raise sqlite3.IntegrityError("commits that are not numbered from the head on")
+    _add_commits(sql, moved[0][0], batch.commits)
+    return AppendResult.OK
+
+
+def read(sql: sqlite3.Connection, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+    with transaction(sql, "BEGIN"):
+        key, document = _find_epoch(sql, id, epoch)
+        check_cursor(document, after)
+        return _commits(sql, key, after, min(document.version, after + max(limit, 0)))
+
+
+def save_snapshot(sql: sqlite3.Connection, id: str, epoch: str, snapshot: Snapshot) -> bool:
+    with transaction(sql):
+        found = _find(sql, id)
+        if found is None or found[1].epoch != epoch or snapshot.version > found[1].version:
+            return False
+        key = found[0]
+        kept = [
+            version
+            for (version,) in sql.execute(
+                "SELECT version FROM snapshots WHERE document = ? ORDER BY version DESC", (key,)
+            )
+        ]
+        if kept and kept[0] >= snapshot.version:
+            return False
+        sql.execute(
+            "INSERT INTO snapshots (document, version, time, content, names)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (key, snapshot.version, snapshot.time, snapshot.content, snapshot.names),
+        )
+        for version in kept[SNAPSHOTS_KEPT - 1 :]:
+            sql.execute("DELETE FROM snapshots WHERE document = ? AND version = ?", (key, version))
+        return True
+
+
+def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
+    with transaction(sql):
+        key, document = _find_epoch(sql, id, epoch)
+        (newest,) = sql.execute(
+            "SELECT coalesce(max(version), 0) FROM snapshots WHERE document = ?", (key,)
+        ).fetchone()
+        young = sql.execute(
+            "SELECT version FROM commits WHERE document = ? AND version > ? AND version <= ?"
+            " AND time >= ? ORDER BY version LIMIT 1",
+            (key, document.floor, newest, before),
+        ).fetchone()
+        floor = max(document.floor, newest if young is None else young[0] - 1)
+        if floor > document.floor:
+            sql.execute("UPDATE documents SET floor = ? WHERE key = ?", (floor, key))
+            sql.execute("DELETE FROM commits WHERE document = ? AND version <= ?", (key, floor))
+            sql.execute("DELETE FROM snapshots WHERE document = ? AND version < ?", (key, floor))
+        return int(floor)
+
+
+def list_documents(
+    sql: sqlite3.Connection, prefix: str, type: str | None, after: str, limit: int
+) -> list[Document]:
+    conditions = {"id > ?": after, "id >= ?": prefix}
+    end = end_of_prefix(prefix)
+    if end is not None:
+        conditions["id < ?"] = end
+    if type is not None:
+        conditions["type = ?"] = type
+    query = (
+        f"SELECT {_ROW} FROM documents WHERE NOT deleted AND {' AND '.join(conditions)}"
+        " ORDER BY id LIMIT ?"
+    )
+    rows = sql.execute(query, (*conditions.values(), max(limit, 0)))
+    return [_document(row) for row in rows]
+
+
+def set_metadata(sql: sqlite3.Connection, id: str, metadata: dict[str, Any]) -> Document:
+    column = encode_metadata(metadata)
+    with transaction(sql):
+        sql.execute("UPDATE documents SET metadata = ? WHERE id = ? AND NOT deleted", (column, id))
+        found = _find(sql, id)
+    if found is None:
+        raise DocumentNotFound
+    return found[1]
+
+
+def delete(sql: sqlite3.Connection, id: str) -> bool:
+    with transaction(sql):
+        found = sql.execute(
+            "SELECT key FROM documents WHERE id = ? AND NOT deleted", (id,)
+        ).fetchone()
+        if found is None:
+            return False
+        sql.execute("DELETE FROM commits WHERE document = ?", found)
+        sql.execute("DELETE FROM snapshots WHERE document = ?", found)
+        sql.execute(
+            "UPDATE documents SET epoch = '', version = 0, floor = 0, metadata = '{}',"
+            " deleted = TRUE WHERE key = ?",
+            found,
+        )
+        return True
