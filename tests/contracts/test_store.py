@@ -1,0 +1,693 @@
+"""The contract of `collab.storage.Store`, the same for every adapter.
+
+A new adapter joins by a branch in the `bench` fixture that says how its rows can be damaged.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from collab.errors import (
+    BaseAboveHead,
+    BelowFloor,
+    DocumentBroken,
+    DocumentExists,
+    DocumentNotFound,
+    VersionUnavailable,
+)
+from collab.storage import Append, AppendResult, Loaded, NewDocument, Store
+from collab.storage.memory import open_memory
+from collab.storage.sqlite import open_sqlite
+from collab.words import Commit, Credit, Document, Head, Snapshot
+
+pytestmark = pytest.mark.anyio
+
+OK, CONFLICT, GONE, FAILED = AppendResult
+
+
+@dataclass
+class Bench:
+    """A store, and the two ways to break what it holds that the port speaks of."""
+
+    store: Store
+    lose_commit: Callable[[str, int], Awaitable[None]]
+    lose_snapshots: Callable[[str], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    if request.param == "memory":
+        async with open_memory() as memory:
+
+            async def forget_commit(id: str, version: int) -> None:
+                record = memory._records[id]
+                record.commits = [kept for kept in record.commits if kept.version != version]
+
+            async def forget_snapshots(id: str) -> None:
+                memory._records[id].snapshots = []
+
+            yield Bench(memory, forget_commit, forget_snapshots)
+    else:
+        async with open_sqlite(tmp_path / "collab.db") as sqlite:
+
+            async def run(query: str, *values: Any) -> None:
+                await sqlite._writer.write(lambda sql: sql.execute(query, values))
+
+            async def delete_commit(id: str, version: int) -> None:
+                query = (
+                    "DELETE FROM commits WHERE version = ? AND document ="
+                    " (SELECT key FROM documents WHERE id = ?)"
+                )
+                await run(query, version, id)
+
+            async def delete_snapshots(id: str) -> None:
+                query = (
+                    "DELETE FROM snapshots WHERE document ="
+                    " (SELECT key FROM documents WHERE id = ?)"
+                )
+                await run(query, id)
+
+            yield Bench(sqlite, delete_commit, delete_snapshots)
+
+
+@pytest.fixture
+def store(bench: Bench) -> Store:
+    return bench.store
+
+
+def commit(version: int, time: int | None = None, mark: str = "") -> Commit:
+    """A commit at `version`, by default at time 1000 + version."""
+    return Commit(
+        version=version,
+        time=1000 + version if time is None else time,
+        credits=(
+            Credit(f"author{mark}", version, "Ünal 𝒰", b"\x00digest"),
+            Credit("other", 1, None, b""),
+        ),
+        operation=f"operation {version}{mark} \x00".encode(),
+    )
+
+
+def commits(first: int, last: int) -> tuple[Commit, ...]:
+    return tuple(commit(version) for version in range(first, last + 1))
+
+
+def snapshot(version: int, mark: bytes = b"") -> Snapshot:
+    return Snapshot(version, 5000 + version, b"\x00content" + mark, b"names" + mark)
+
+
+async def make(store: Store, id: str = "a", *, head: int = 0, epoch: str = "e1") -> Document:
+    new = NewDocument(id, "text", epoch, 1000)
+    return await store.create(new, commits(1, head))
+
+
+async def append(store: Store, id: str, first: int, last: int) -> AppendResult:
+    [result] = await store.append([Append(id, "e1", first - 1, commits(first, last))])
+    return result
+
+
+async def loaded(store: Store, id: str = "a", at: int | None = None) -> Loaded:
+    found = await store.load(id, at)
+    assert found is not None
+    return found
+
+
+def ids(documents: Sequence[Document]) -> list[str]:
+    return [document.id for document in documents]
+
+
+# Create ------------------------------------------------------------------------------------------
+
+
+async def test_a_created_document_has_what_the_call_named(store: Store) -> None:
+    new = NewDocument("notes", "richtext", "e1", 1234, {"title": "Ω", "tags": [1, None, 2.5]})
+    created = await store.create(new)
+    assert created == Document(
+        id="notes",
+        type="richtext",
+        epoch="e1",
+        version=0,
+        floor=0,
+        created=1234,
+        updated=1234,
+        metadata={"title": "Ω", "tags": [1, None, 2.5]},
+    )
+    assert await store.get("notes") == created
+    assert await store.load("notes") == Loaded(created, None, ())
+
+
+async def test_a_document_is_created_together_with_its_first_commits(store: Store) -> None:
+    created = await make(store, head=3)
+    assert (created.version, created.created, created.updated) == (3, 1000, 1003)
+    assert await store.load("a") == Loaded(created, None, commits(1, 3))
+    assert await append(store, "a", 4, 4) is OK
+
+
+async def test_first_commits_are_numbered_from_one(store: Store) -> None:
+    with pytest.raises(ValueError):
+        await store.create(NewDocument("a", "text", "e1", 1), commits(2, 3))
+    assert await store.get("a") is None
+
+
+@pytest.mark.parametrize("revive", [False, True])
+async def test_create_does_not_touch_a_document_that_exists(store: Store, revive: bool) -> None:
+    before = await make(store, head=2)
+    with pytest.raises(DocumentExists):
+        await store.create(NewDocument("a", "yjs", "e2", 9), commits(1, 1), revive=revive)
+    assert await store.load("a") == Loaded(before, None, commits(1, 2))
+
+
+async def test_of_two_simultaneous_creates_one_wins(store: Store) -> None:
+    won: list[str] = []
+    lost: list[str] = []
+
+    async def create(epoch: str) -> None:
+        try:
+            await make(store, epoch=epoch)
+            won.append(epoch)
+        except DocumentExists:
+            lost.append(epoch)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(create, "e1")
+        tasks.start_soon(create, "e2")
+    found = await store.get("a")
+    assert found is not None
+    assert won == [found.epoch]
+    assert len(lost) == 1
+
+
+async def test_ids_are_told_apart_by_case(store: Store) -> None:
+    await make(store, "Notes")
+    await make(store, "notes")
+    assert ids(await store.list()) == ["Notes", "notes"]
+
+
+# Delete and revive -------------------------------------------------------------------------------
+
+
+async def test_deleting_erases_everything_but_that_the_id_was_used(store: Store) -> None:
+    await make(store, head=3)
+    await store.save_snapshot("a", "e1", snapshot(2))
+    assert await store.delete("a") is True
+    assert await store.get("a") is None
+    assert await store.load("a") is None
+    assert await store.list() == []
+    assert await store.heads(["a"]) == {}
+    assert await append(store, "a", 4, 4) is GONE
+    assert await store.save_snapshot("a", "e1", snapshot(3)) is False
+    with pytest.raises(DocumentNotFound):
+        await store.read("a", "e1", 0, 10)
+    with pytest.raises(DocumentNotFound):
+        await store.trim("a", "e1", 9999)
+    with pytest.raises(DocumentNotFound):
+        await store.set_metadata("a", {})
+    with pytest.raises(DocumentNotFound):
+        await make(store)
+
+
+async def test_deleting_what_is_absent_says_so(store: Store) -> None:
+    assert await store.delete("a") is False
+    await make(store)
+    assert await store.delete("a") is True
+    assert await store.delete("a") is False
+
+
+async def test_deleting_leaves_the_neighbours_alone(store: Store) -> None:
+    for id in "abc":
+        await make(store, id, head=2)
+        await store.save_snapshot(id, "e1", snapshot(1, id.encode()))
+    await store.delete("b")
+    for id in "ac":
+        assert (await loaded(store, id)).snapshot == snapshot(1, id.encode())
+        assert (await loaded(store, id)).commits == commits(2, 2)
+
+
+async def test_a_revived_document_begins_anew(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(4))
+    await store.trim("a", "e1", 1003)
+    await store.set_metadata("a", {"old": True})
+    await store.delete("a")
+    new = NewDocument("a", "yjs", "e2", 2000, {"new": True})
+    revived = await store.create(new, [commit(1, 2500)], revive=True)
+    assert revived == Document(
+        id="a",
+        type="yjs",
+        epoch="e2",
+        version=1,
+        floor=0,
+        created=2000,
+        updated=2500,
+        metadata={"new": True},
+    )
+    assert await store.load("a") == Loaded(revived, None, (commit(1, 2500),))
+    assert await append(store, "a", 2, 2) is GONE
+    assert await store.save_snapshot("a", "e1", snapshot(1)) is False
+    with pytest.raises(DocumentNotFound):
+        await store.read("a", "e1", 0, 10)
+
+
+async def test_revive_also_creates_what_never_was(store: Store) -> None:
+    await store.create(NewDocument("a", "text", "e1", 1), revive=True)
+    assert ids(await store.list()) == ["a"]
+
+
+# Append ------------------------------------------------------------------------------------------
+
+
+async def test_appended_commits_come_back_as_they_were(store: Store) -> None:
+    await make(store)
+    everything = Commit(
+        1, 2**53, (Credit("a", 2**63 - 1, None, bytes(range(256))),), bytes(range(256)) * 300
+    )
+    assert await store.append([Append("a", "e1", 0, (everything,))]) == [OK]
+    assert (await loaded(store)).commits == (everything,)
+    assert await store.read("a", "e1", 0, 1) == [everything]
+
+
+async def test_an_append_moves_head_and_time(store: Store) -> None:
+    await make(store)
+    assert await append(store, "a", 1, 3) is OK
+    found = await store.get("a")
+    assert found is not None
+    assert (found.version, found.updated, found.floor) == (3, 1003, 0)
+
+
+async def test_each_append_of_a_group_has_its_own_result(store: Store) -> None:
+    for id in ("ahead", "behind", "dead", "fits", "fits too", "other"):
+        await make(store, id, head=2)
+    await store.delete("dead")
+    results = await store.append(
+        [
+            Append("fits", "e1", 2, commits(3, 4)),
+            Append("behind", "e1", 1, commits(2, 2)),
+            Append("absent", "e1", 2, commits(3, 3)),
+            Append("ahead", "e1", 3, commits(4, 4)),
+            Append("other", "e0", 2, commits(3, 3)),
+            Append("dead", "e1", 2, commits(3, 3)),
+            Append("fits too", "e1", 2, commits(3, 3)),
+        ]
+    )
+    assert results == [OK, CONFLICT, GONE, CONFLICT, GONE, GONE, OK]
+    assert (await loaded(store, "fits")).commits == commits(1, 4)
+    assert (await loaded(store, "fits too")).commits == commits(1, 3)
+    for id in ("ahead", "behind", "other"):
+        assert (await loaded(store, id)).commits == commits(1, 2)
+    assert await store.get("absent") is None
+    assert await store.get("dead") is None
+
+
+async def test_an_append_that_would_tear_the_log_fails_alone(store: Store) -> None:
+    for id in "abcd":
+        await make(store, id, head=1)
+    results = await store.append(
+        [
+            Append("a", "e1", 1, commits(2, 2)),
+            Append("b", "e1", 1, commits(3, 3)),
+            Append("c", "e1", 1, (commit(2), commit(4))),
+            Append("d", "e1", 1, commits(2, 3)),
+        ]
+    )
+    assert results == [OK, FAILED, FAILED, OK]
+    for id, head in zip("abcd", (2, 1, 1, 3), strict=True):
+        found = await loaded(store, id)
+        assert found.document.version == head
+        assert found.commits == commits(1, head)
+
+
+async def test_appending_nothing_changes_nothing(store: Store) -> None:
+    before = await make(store, head=1)
+    assert await store.append([]) == []
+    nothing = [Append("a", "e1", 1, ())]
+    assert await store.append(nothing) == [OK]
+    assert await store.get("a") == before
+
+
+async def test_of_two_simultaneous_appends_of_a_version_one_wins(store: Store) -> None:
+    await make(store)
+    results: dict[str, list[AppendResult]] = {"x": [], "y": []}
+
+    async def write(mark: str) -> None:
+        for version in range(1, 51):
+            row = commit(version, mark=mark)
+            results[mark] += await store.append([Append("a", "e1", version - 1, (row,))])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(write, "x")
+        tasks.start_soon(write, "y")
+    stored = (await loaded(store)).commits
+    assert [row.version for row in stored] == list(range(1, 51))
+    for place, row in enumerate(stored):
+        mark = row.credits[0].author.removeprefix("author")
+        assert results[mark][place] is OK
+        assert results["y" if mark == "x" else "x"][place] is CONFLICT
+
+
+# Read --------------------------------------------------------------------------------------------
+
+
+async def test_reading_pages_through_the_log_in_order(store: Store) -> None:
+    await make(store, head=25)
+    pages = [await store.read("a", "e1", after, 10) for after in (0, 10, 20)]
+    assert [len(page) for page in pages] == [10, 10, 5]
+    assert tuple(itertools.chain(*pages)) == commits(1, 25)
+
+
+async def test_reading_at_the_head_finds_nothing(store: Store) -> None:
+    await make(store, head=3)
+    assert await store.read("a", "e1", 3, 10) == []
+    assert await store.read("a", "e1", 1, 0) == []
+
+
+async def test_reading_above_the_head_is_refused(store: Store) -> None:
+    await make(store, head=3)
+    with pytest.raises(BaseAboveHead) as caught:
+        await store.read("a", "e1", 4, 10)
+    assert (caught.value.base, caught.value.version) == (4, 3)
+
+
+async def test_reading_below_the_floor_is_refused(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(3))
+    assert await store.trim("a", "e1", 9999) == 3
+    with pytest.raises(BelowFloor) as caught:
+        await store.read("a", "e1", 2, 10)
+    assert (caught.value.base, caught.value.floor) == (2, 3)
+    assert tuple(await store.read("a", "e1", 3, 10)) == commits(4, 5)
+
+
+async def test_reading_an_absent_document_or_another_epoch_is_refused(store: Store) -> None:
+    await make(store, head=1)
+    with pytest.raises(DocumentNotFound):
+        await store.read("b", "e1", 0, 10)
+    with pytest.raises(DocumentNotFound):
+        await store.read("a", "e2", 0, 10)
+
+
+@pytest.mark.parametrize("lost", [1, 3, 5])
+async def test_a_gap_is_never_read_over(bench: Bench, lost: int) -> None:
+    await make(bench.store, head=5)
+    await bench.lose_commit("a", lost)
+    with pytest.raises(DocumentBroken):
+        await bench.store.read("a", "e1", 0, 10)
+
+
+async def test_heads_names_those_that_exist(store: Store) -> None:
+    await make(store, "a", head=2)
+    await make(store, "b~é", epoch="e2")
+    await make(store, "c")
+    await store.delete("c")
+    found = await store.heads(["a", "b~é", "c", "nobody", "a"])
+    assert found == {"a": Head("e1", 2), "b~é": Head("e2", 0)}
+    assert await store.heads([]) == {}
+
+
+async def test_heads_takes_many_ids(store: Store) -> None:
+    await make(store, "id-4999", head=1)
+    assert await store.heads([f"id-{n}" for n in range(5000)]) == {"id-4999": Head("e1", 1)}
+
+
+# Load --------------------------------------------------------------------------------------------
+
+
+async def test_loading_an_absent_document_gives_none(store: Store) -> None:
+    assert await store.load("a") is None
+    assert await store.load("a", 3) is None
+    assert await store.get("a") is None
+
+
+async def test_loading_starts_from_the_newest_snapshot(store: Store) -> None:
+    document = await make(store, head=6)
+    await store.save_snapshot("a", "e1", snapshot(2))
+    await store.save_snapshot("a", "e1", snapshot(4))
+    assert await store.load("a") == Loaded(document, snapshot(4), commits(5, 6))
+    await store.save_snapshot("a", "e1", snapshot(6))
+    assert await store.load("a") == Loaded(document, snapshot(6), ())
+
+
+async def test_loading_a_past_version_uses_what_lies_below_it(store: Store) -> None:
+    document = await make(store, head=6)
+    await store.save_snapshot("a", "e1", snapshot(2))
+    await store.save_snapshot("a", "e1", snapshot(4))
+    assert await store.load("a", 0) == Loaded(document, None, ())
+    assert await store.load("a", 1) == Loaded(document, None, commits(1, 1))
+    assert await store.load("a", 2) == Loaded(document, snapshot(2), ())
+    assert await store.load("a", 3) == Loaded(document, snapshot(2), commits(3, 3))
+    assert await store.load("a", 5) == Loaded(document, snapshot(4), commits(5, 5))
+    assert await store.load("a", 6) == Loaded(document, snapshot(4), commits(5, 6))
+
+
+async def test_loading_above_the_head_is_refused(store: Store) -> None:
+    await make(store, head=2)
+    with pytest.raises(BaseAboveHead) as caught:
+        await store.load("a", 3)
+    assert (caught.value.base, caught.value.version) == (3, 2)
+
+
+async def test_loading_from_trimmed_history_is_refused(store: Store) -> None:
+    await make(store, head=8)
+    await store.save_snapshot("a", "e1", snapshot(3))
+    await store.save_snapshot("a", "e1", snapshot(6))
+    assert await store.trim("a", "e1", 1005) == 4
+    for at in (-1, 0, 3, 4, 5):  # 4 can be resumed from, but not built
+        with pytest.raises(VersionUnavailable):
+            await store.load("a", at)
+    assert (await loaded(store, at=6)).snapshot == snapshot(6)
+    assert (await loaded(store, at=7)).commits == commits(7, 7)
+
+
+@pytest.mark.parametrize("lost", [1, 3, 5])
+async def test_a_log_with_a_gap_does_not_load(bench: Bench, lost: int) -> None:
+    await make(bench.store, head=5)
+    await bench.lose_commit("a", lost)
+    with pytest.raises(DocumentBroken):
+        await bench.store.load("a")
+    assert (await bench.store.heads(["a"]))["a"].version == 5
+
+
+async def test_a_trimmed_log_without_its_snapshot_does_not_load(bench: Bench) -> None:
+    await make(bench.store, head=5)
+    await bench.store.save_snapshot("a", "e1", snapshot(3))
+    await bench.store.trim("a", "e1", 9999)
+    await bench.lose_snapshots("a")
+    with pytest.raises(DocumentBroken):
+        await bench.store.load("a")
+
+
+async def test_a_broken_document_leaves_the_others_alone(bench: Bench) -> None:
+    await make(bench.store, "a", head=3)
+    await make(bench.store, "b", head=3)
+    await bench.lose_commit("a", 2)
+    assert (await loaded(bench.store, "b")).commits == commits(1, 3)
+    assert ids(await bench.store.list()) == ["a", "b"]
+
+
+# Snapshots ---------------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_is_never_replaced_by_an_older_or_equal_one(store: Store) -> None:
+    await make(store, head=6)
+    assert await store.save_snapshot("a", "e1", snapshot(4)) is True
+    assert await store.save_snapshot("a", "e1", snapshot(4, b"again")) is False
+    assert await store.save_snapshot("a", "e1", snapshot(3)) is False
+    assert (await loaded(store)).snapshot == snapshot(4)
+    assert (await loaded(store, at=3)).snapshot is None
+    assert await store.save_snapshot("a", "e1", snapshot(5)) is True
+    assert (await loaded(store)).snapshot == snapshot(5)
+
+
+async def test_a_snapshot_of_another_epoch_or_no_document_is_refused(store: Store) -> None:
+    await make(store, head=2)
+    assert await store.save_snapshot("a", "e0", snapshot(1)) is False
+    assert await store.save_snapshot("b", "e1", snapshot(1)) is False
+    assert (await loaded(store)).snapshot is None
+
+
+async def test_a_snapshot_above_the_head_is_refused(store: Store) -> None:
+    await make(store, head=2)
+    assert await store.save_snapshot("a", "e1", snapshot(3)) is False
+    assert (await loaded(store)).snapshot is None
+    assert await store.save_snapshot("a", "e1", snapshot(2)) is True
+
+
+async def test_the_newest_two_snapshots_are_kept(store: Store) -> None:
+    await make(store, head=4)
+    for version in range(1, 5):
+        assert await store.save_snapshot("a", "e1", snapshot(version)) is True
+    kept = [(await loaded(store, at=version)).snapshot for version in range(1, 5)]
+    assert kept == [None, None, snapshot(3), snapshot(4)]
+
+
+# Trim --------------------------------------------------------------------------------------------
+
+
+async def test_without_a_snapshot_nothing_is_trimmed(store: Store) -> None:
+    await make(store, head=5)
+    assert await store.trim("a", "e1", 9999) == 0
+    assert (await loaded(store)).commits == commits(1, 5)
+
+
+async def test_trimming_stops_at_the_newest_snapshot(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(3))
+    assert await store.trim("a", "e1", 9999) == 3
+    found = await loaded(store)
+    assert (found.document.floor, found.document.version) == (3, 5)
+    assert (found.snapshot, found.commits) == (snapshot(3), commits(4, 5))
+    assert await append(store, "a", 6, 6) is OK
+    assert (await loaded(store)).commits == commits(4, 6)
+
+
+async def test_trimming_drops_only_what_is_older(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(5))
+    assert await store.trim("a", "e1", 1001) == 0
+    assert await store.trim("a", "e1", 1003) == 2
+    assert tuple(await store.read("a", "e1", 2, 10)) == commits(3, 5)
+
+
+async def test_trimming_drops_only_a_prefix(store: Store) -> None:
+    times = [10, 20, 99, 30, 40]
+    rows = [commit(version, time) for version, time in enumerate(times, start=1)]
+    await store.create(NewDocument("a", "text", "e1", 1), rows)
+    await store.save_snapshot("a", "e1", snapshot(5))
+    assert await store.trim("a", "e1", 50) == 2
+    assert await store.read("a", "e1", 2, 10) == rows[2:]
+
+
+async def test_trimming_again_never_lowers_the_floor(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(4))
+    assert await store.trim("a", "e1", 1004) == 3
+    assert await store.trim("a", "e1", 1002) == 3
+    assert await store.trim("a", "e1", 9999) == 4
+    assert await store.trim("a", "e1", 9999) == 4
+
+
+async def test_trimming_leaves_the_neighbours_alone(store: Store) -> None:
+    for id in "abc":
+        await make(store, id, head=4)
+        await store.save_snapshot(id, "e1", snapshot(3))
+    await store.trim("b", "e1", 9999)
+    for id in "ac":
+        assert tuple(await store.read(id, "e1", 0, 10)) == commits(1, 4)
+
+
+async def test_trimming_an_absent_document_or_another_epoch_is_refused(store: Store) -> None:
+    await make(store, head=1)
+    with pytest.raises(DocumentNotFound):
+        await store.trim("b", "e1", 1)
+    with pytest.raises(DocumentNotFound):
+        await store.trim("a", "e2", 1)
+
+
+# List and metadata -------------------------------------------------------------------------------
+
+
+async def test_documents_are_listed_by_code_point(store: Store) -> None:
+    wanted = ["A", "B", "Z", "_", "a", "b", "z", "é", "日本", "\uffff", "𝒰"]
+    for id in reversed(wanted):
+        await make(store, id)
+    assert ids(await store.list()) == wanted
+
+
+async def test_a_list_shows_whole_rows(store: Store) -> None:
+    await store.create(NewDocument("a", "text", "e1", 5, {"k": "v"}), commits(1, 2))
+    assert await store.list() == [await store.get("a")]
+
+
+async def test_listing_goes_on_after_an_id(store: Store) -> None:
+    everything = [f"doc-{n:03}" for n in range(25)]
+    for id in everything:
+        await make(store, id)
+    seen: list[str] = []
+    after = ""
+    while page := ids(await store.list(prefix="doc-", after=after, limit=10)):
+        assert len(page) <= 10
+        seen += page
+        after = page[-1]
+    assert seen == everything
+    assert ids(await store.list(after="doc-0105", limit=1)) == ["doc-011"]
+    assert await store.list(limit=0) == []
+
+
+async def test_a_list_has_a_hundred_rows_unless_told(store: Store) -> None:
+    for n in range(101):
+        await make(store, f"{n:03}")
+    assert len(await store.list()) == 100
+
+
+@pytest.mark.parametrize(
+    ("prefix", "wanted"),
+    [
+        ("", ["A%b", "A_b", "Axb", "a%b", "a*b", "a[b", "a\\b", "a_b", "axb", "é1", "𝒰1"]),
+        ("a", ["a%b", "a*b", "a[b", "a\\b", "a_b", "axb"]),
+        ("a_", ["a_b"]),
+        ("a%", ["a%b"]),
+        ("a*", ["a*b"]),
+        ("a[", ["a[b"]),
+        ("a\\", ["a\\b"]),
+        ("A", ["A%b", "A_b", "Axb"]),
+        ("axb", ["axb"]),
+        ("axbc", []),
+        ("é", ["é1"]),
+        ("𝒰", ["𝒰1"]),
+        ("\ud7ff", []),
+        ("\U0010ffff", []),
+    ],
+)
+async def test_a_prefix_is_plain_text(store: Store, prefix: str, wanted: list[str]) -> None:
+    for id in ("axb", "a_b", "a%b", "a*b", "a[b", "a\\b", "Axb", "A_b", "A%b", "é1", "𝒰1"):
+        await make(store, id)
+    assert ids(await store.list(prefix=prefix)) == wanted
+
+
+async def test_a_prefix_ends_where_it_ends(store: Store) -> None:
+    around = ["a", "a!", "a\U0010ffff", "a\U0010ffffb", "b", "\ud7ff1", "\ue000"]
+    for id in around:
+        await make(store, id)
+    assert ids(await store.list(prefix="a")) == ["a", "a!", "a\U0010ffff", "a\U0010ffffb"]
+    assert ids(await store.list(prefix="a\U0010ffff")) == ["a\U0010ffff", "a\U0010ffffb"]
+    assert ids(await store.list(prefix="\ud7ff")) == ["\ud7ff1"]
+    assert ids(await store.list(prefix="a", after="a!", limit=1)) == ["a\U0010ffff"]
+    assert await store.list(prefix="a", after="b") == []
+
+
+async def test_a_list_can_be_of_one_type(store: Store) -> None:
+    for id, type in (("a", "text"), ("b", "yjs"), ("c", "text"), ("ab", "yjs")):
+        await store.create(NewDocument(id, type, "e1", 1))
+    assert ids(await store.list(type="text")) == ["a", "c"]
+    assert ids(await store.list(type="yjs", prefix="a")) == ["ab"]
+    assert await store.list(type="richtext") == []
+
+
+async def test_metadata_is_replaced_whole(store: Store) -> None:
+    await store.create(NewDocument("a", "text", "e1", 1, {"kept": 1}), commits(1, 2))
+    replaced = await store.set_metadata("a", {"title": "日本", "nested": {"deep": [True]}})
+    assert replaced.metadata == {"title": "日本", "nested": {"deep": [True]}}
+    assert (replaced.version, replaced.epoch) == (2, "e1")
+    assert await store.get("a") == replaced
+
+
+async def test_metadata_of_an_absent_document_is_refused(store: Store) -> None:
+    with pytest.raises(DocumentNotFound):
+        await store.set_metadata("a", {})
+    assert await store.get("a") is None
+
+
+async def test_what_a_caller_does_to_metadata_stays_with_the_caller(store: Store) -> None:
+    given: dict[str, Any] = {"list": []}
+    created = await store.create(NewDocument("a", "text", "e1", 1, given))
+    given["list"].append(1)
+    created.metadata["list"].append(2)
+    found = await store.get("a")
+    assert found is not None
+    assert found.metadata == {"list": []}
