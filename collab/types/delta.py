@@ -1,0 +1,126 @@
+"""The Delta types: `text`, plain, and `richtext`, with attributes and embeds.
+
+Owns how Deltas become operations of the log, snapshots and readable content. The algebra itself is
+in `collab.ot`; a state is a `Rope`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from collab.errors import DocumentBroken, InvalidContent, InvalidOperation, UnknownFormat
+from collab.ot import check
+from collab.ot.delta import Delta, insert
+from collab.ot.diff import diff
+from collab.ot.rope import Rope
+from collab.ot.transform import transform
+from collab.types import OperationLimits
+
+_FORMATS = frozenset({"text", "json"})
+
+_encoder = msgspec.json.Encoder()
+_delta_decoder = msgspec.json.Decoder(Delta)
+_text_decoder = msgspec.json.Decoder(str)
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaType:
+    """A DocumentType over Deltas.
+
+    Formats: `text` is the bare text (of rich text the embeds and attributes are left out, so it
+    does not read back the same), `json` the Delta's array of inserts.
+    """
+
+    name: str
+    rich: bool
+    limits: OperationLimits = field(default_factory=OperationLimits)
+
+    @property
+    def formats(self) -> frozenset[str]:
+        return _FORMATS
+
+    def empty(self) -> Rope:
+        return Rope.empty()
+
+    def parse(self, raw: bytes) -> Delta:
+        """In normal form, so that what is logged does not depend on how a client spelt it."""
+        return check.parse(raw, self.limits, rich=self.rich)
+
+    def decode(self, raw: bytes) -> Delta:
+        try:
+            return _delta_decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise DocumentBroken("a stored operation does not decode") from error
+
+    def encode(self, operation: Delta) -> bytes:
+        return _encoder.encode(operation)
+
+    def rebase(self, operation: Delta, over: Delta) -> Delta:
+        return transform(over, operation, priority=True)
+
+    def apply(self, state: Rope, operation: Delta) -> Rope:
+        return state.apply(operation)
+
+    def size(self, state: Rope) -> int:
+        return state.size
+
+    def dump(self, state: Rope) -> bytes:
+        return self.contents(state)
+
+    def load(self, raw: bytes) -> Rope:
+        try:
+            if self.rich:
+                return Rope.of(_delta_decoder.decode(raw))
+            return _plain(_text_decoder.decode(raw))
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+            InvalidOperation,
+        ) as error:
+            raise DocumentBroken(f"a stored {self.name} document does not decode") from error
+
+    def contents(self, state: Rope) -> bytes:
+        """`text`: a JSON string; `richtext`: the Delta's array of inserts."""
+        return _encoder.encode(state.to_delta() if self.rich else state.text())
+
+    def render(self, state: Rope, format: str) -> bytes:
+        match format:
+            case "text":
+                return state.text().encode()
+            case "json":
+                return _encoder.encode(state.to_delta())
+            case _:
+                raise _unknown(self.name)
+
+    def read_content(self, raw: bytes, format: str) -> Rope:
+        match format:
+            case "text":
+                try:
+                    return _plain(raw.decode())
+                except UnicodeDecodeError:
+                    raise InvalidContent("the text is not UTF-8") from None
+            case "json":
+                try:
+                    return Rope.of(check.parse_document(raw, self.limits, rich=self.rich))
+                except InvalidOperation as error:
+                    raise InvalidContent(str(error)) from None
+            case _:
+                raise _unknown(self.name)
+
+    def difference(self, old: Rope, new: Rope) -> Delta:
+        return diff(old.to_delta(), new.to_delta())
+
+
+def _plain(text: str) -> Rope:
+    return Rope.of((insert(text),)) if text else Rope.empty()
+
+
+def _unknown(name: str) -> UnknownFormat:
+    return UnknownFormat(f"the formats of {name} documents are json and text")
+
+
+TEXT = DeltaType("text", rich=False)
+RICHTEXT = DeltaType("richtext", rich=True)
