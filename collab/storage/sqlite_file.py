@@ -121,6 +121,8 @@ def _is_migration_due(path: Path) -> bool:
     """Look at the file without a chance of writing to it."""
     if not path.exists():
         return True
+    if not path.is_file():
+        raise ConfigurationError("DATABASE_URL names a folder or a device; name a file")
     try:
         return _look(path, "ro")
     except sqlite3.Error as error:
