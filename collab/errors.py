@@ -213,6 +213,12 @@ class HelloTimeout(CollabError):
     code = "hello_timeout"
 
 
+class WrongFrameKind(CollabError):
+    """A binary frame where the protocol has text, or the other way round."""
+
+    code = "wrong_frame_kind"
+
+
 class Replaced(CollabError):
     """A newer connection of the same client has taken over."""
 

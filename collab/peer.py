@@ -205,15 +205,18 @@ class Peer:
             self.end(error)
 
     def _receive(self, message: native.ClientMessage) -> None:
-        match message:
-            case native.SubmitEdit():
-                self._submit(message)
-            case native.SetPresence():
-                self._show(message)
-            case native.SendMessage(body=body):
-                self._post(body)
-            case native.Hello():
-                raise Malformed("hello comes once, as the first frame")
+        try:
+            match message:
+                case native.SubmitEdit():
+                    self._submit(message)
+                case native.SetPresence():
+                    self._show(message)
+                case native.SendMessage(body=body):
+                    self._post(body)
+                case native.Hello():
+                    raise Malformed("hello comes once, as the first frame")
+        except (NotAllowed, TooLarge) as refusal:
+            self._refuse(None, refusal)
 
     def _submit(self, message: native.SubmitEdit) -> None:
         raw = bytes(message.operation)
@@ -268,8 +271,7 @@ class Peer:
 
     def _post(self, body: object) -> None:
         if not self._may_write():
-            self._refuse(None, NotAllowed("you may read this document, not send messages to it"))
-            return
+            raise NotAllowed("you may read this document, not send messages to it")
         size = self._check_size("a message", body, self._settings.max_message_bytes)
         self._session.messages.post(Message(self.author, self.user, body, size))
         self._session.wake_followers()

@@ -80,6 +80,11 @@ class Registry:
         self._tasks = anyio.create_task_group()
         self._draining = False
 
+    @property
+    def draining(self) -> bool:
+        """Whether new work is refused, because the node is going away."""
+        return self._draining
+
     # Using documents ------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -248,7 +253,11 @@ class Registry:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the node's tasks during the block; drain at its end."""
+        """Run the node's tasks during the block; drain at its end.
+
+        What the block raises comes out as it is, not in an exception group.
+        """
+        failure: Exception | None = None
         async with self._tasks:
             self._tasks.start_soon(self._committer.run)
             self._tasks.start_soon(self._snapshotter.run)
@@ -258,8 +267,12 @@ class Registry:
             try:
                 yield
                 await self.drain()
+            except Exception as error:
+                failure = error
             finally:
                 self._tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
 
 @asynccontextmanager

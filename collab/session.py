@@ -91,7 +91,7 @@ class Session:
         self._refreshing: list[anyio.Event] = []
         self._closing = False
         self._wakeup = Wakeup()
-        self._followers: set[Follower] = set()
+        self._followers: dict[Follower, None] = {}  # in order of arrival
         self._frames: dict[tuple[Any, int], tuple[Any, int]] = {}
         self._contents: tuple[int, bytes] | None = None
 
@@ -175,11 +175,11 @@ class Session:
         """Wake `follower` at every change from now on; raises what ended the session."""
         if self.ended is not None:
             raise self.ended
-        self._followers.add(follower)
+        self._followers[follower] = None
 
     def unfollow(self, follower: Follower) -> None:
         """Stop waking it."""
-        self._followers.discard(follower)
+        self._followers.pop(follower, None)
 
     def followers(self) -> Iterator[Follower]:
         """Those who follow now."""
@@ -283,16 +283,20 @@ class Session:
     async def _commit(self, submissions: list[Submission]) -> None:
         """Give a batch its place in the log, however often others are faster."""
         outcomes: Sequence[Outcome] = ()
+        failure: CollabError = StoreFailure("whether the edit was stored is not known, send again")
         try:
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
                 await self._catch_up()
                 staged = await self._stage(submissions)
             outcomes = staged.outcomes
+        except CollabError as error:
+            failure = error
+            raise
         finally:
-            failure = StoreFailure("whether the edit was stored is not known, send it again")
-            answers = outcomes or [self.ended or failure] * len(submissions)
-            for submission, outcome in zip(submissions, answers, strict=True):
+            for submission, outcome in zip(
+                submissions, outcomes or [failure] * len(submissions), strict=True
+            ):
                 submission.answer(outcome)
 
     async def _stage(self, submissions: list[Submission]) -> Staged:

@@ -1,0 +1,255 @@
+"""The authority's rules, each by name: order, rebase, exactly once, rights, limits, history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from collab.authority import Authority, HistoryNeeded, Older, Outcome, Placed, Request, Staged
+from collab.errors import (
+    BaseAboveHead,
+    BaseBelowOwnCommit,
+    BelowFloor,
+    DocumentBroken,
+    DocumentTooLarge,
+    InvalidOperation,
+    NameReused,
+    NotAllowed,
+    StaleSequence,
+)
+from collab.names import Names
+from collab.tail import Tail
+from collab.types.delta import TEXT
+from collab.words import Commit, Edit, digest_of
+
+
+def authority(
+    *, text: str = "", tail_commits: int = 100, max_bytes: int = 1000, names_max: int = 100
+) -> Authority:
+    made = Authority(
+        TEXT,
+        state=TEXT.empty(),
+        version=0,
+        time=0,
+        floor=0,
+        names=Names(keep_days=7, keep_max=names_max),
+        tail=Tail(0, max_commits=tail_commits, max_bytes=1 << 20),
+        max_document_bytes=max_bytes,
+        max_rebase_commits=50,
+    )
+    if text:
+        commit(made, edit("setup", 1, 0, insert(text)))
+    return made
+
+
+def insert(text: str, at: int = 0) -> str:
+    return f'[{{"retain":{at}}},{{"insert":"{text}"}}]' if at else f'[{{"insert":"{text}"}}]'
+
+
+def edit(author: str, seq: int, base: int | None, operation: str) -> Request:
+    raw = operation.encode()
+    return Request(Edit(author, seq, base, TEXT.parse(raw), digest_of(base, raw)), permitted=True)
+
+
+def stage(made: Authority, *requests: Request, now: int = 1) -> Staged:
+    staged = made.stage(requests, now)
+    assert isinstance(staged, Staged)
+    return staged
+
+
+def commit(made: Authority, *requests: Request, now: int = 1) -> tuple[Outcome, ...]:
+    staged = stage(made, *requests, now=now)
+    made.adopt(staged)
+    return staged.outcomes
+
+
+def refusal(outcome: Outcome) -> type[Any]:
+    assert not isinstance(outcome, Placed)
+    return type(outcome)
+
+
+def text(made: Authority) -> str:
+    return TEXT.render(made.state, "text").decode()
+
+
+def test_a_batch_gets_consecutive_versions_in_the_order_it_came() -> None:
+    made = authority()
+    outcomes = commit(made, edit("ada", 1, 0, insert("a")), edit("bob", 1, 0, insert("b")))
+    assert [outcome.version for outcome in outcomes if isinstance(outcome, Placed)] == [1, 2]
+    assert made.version == 2
+    assert text(made) == "ab", "at the same place the committed insert stays first"
+
+
+def test_an_edit_is_rebased_over_each_commit_its_author_had_not_seen() -> None:
+    made = authority(text="hello world")
+    commit(made, edit("ada", 1, 1, insert("big ", at=6)))
+    commit(made, edit("bob", 1, 1, '[{"retain":11},{"insert":"!"}]'))
+    assert text(made) == "hello big world!"
+
+
+def test_staging_changes_nothing() -> None:
+    made = authority(text="hello")
+    before = (made.version, text(made))
+    stage(made, edit("ada", 1, 1, insert("x")))
+    assert (made.version, text(made)) == before
+    assert made.names.get("ada") is None
+
+
+def test_a_resend_is_answered_with_the_version_it_has() -> None:
+    made = authority()
+    first = edit("ada", 1, 0, insert("a"))
+    commit(made, first)
+    commit(made, edit("bob", 1, 1, insert("b")))
+    assert commit(made, first) == (Placed(1, None),)
+    assert (made.version, text(made)) == (2, "ba")
+
+
+def test_a_resend_within_one_batch_commits_once() -> None:
+    made = authority()
+    request = edit("ada", 1, 0, insert("a"))
+    outcomes = commit(made, request, request)
+    assert isinstance(outcomes[0], Placed)
+    assert outcomes[1] == Placed(1, None)
+    assert made.version == 1
+
+
+def test_another_payload_under_a_taken_name_is_refused_with_what_is_committed() -> None:
+    made = authority()
+    commit(made, edit("ada", 1, 0, insert("a")))
+    (outcome,) = commit(made, edit("ada", 1, 0, insert("b")))
+    assert isinstance(outcome, NameReused)
+    assert (outcome.seq, outcome.version) == (1, 1)
+    (outcome,) = commit(made, edit("ada", 1, 1, insert("a")))
+    assert isinstance(outcome, NameReused), "the same operation on another base is another edit"
+
+
+def test_a_lower_seq_is_refused() -> None:
+    made = authority()
+    commit(made, edit("ada", 5, 0, insert("a")))
+    (outcome,) = commit(made, edit("ada", 4, 1, insert("b")))
+    assert isinstance(outcome, StaleSequence)
+    assert (outcome.committed_seq, outcome.version) == (5, 1)
+
+
+def test_a_base_that_leaves_out_ones_own_commit_is_refused() -> None:
+    made = authority()
+    commit(made, edit("ada", 1, 0, insert("a")))
+    (outcome,) = commit(made, edit("ada", 2, 0, insert("b")))
+    assert refusal(outcome) is BaseBelowOwnCommit
+
+
+def test_an_edit_rebased_to_nothing_still_takes_a_version() -> None:
+    made = authority(text="abc")
+    commit(made, edit("ada", 1, 1, '[{"delete":3}]'))
+    (outcome,) = commit(made, edit("bob", 1, 1, '[{"delete":3}]'))
+    assert isinstance(outcome, Placed)
+    assert outcome.version == 3
+    assert outcome.commit is not None
+    assert outcome.commit.operation == b"[]"
+
+
+def test_without_a_base_an_edit_is_made_on_the_head() -> None:
+    made = authority(text="abc")
+    commit(made, edit("ada", 1, None, insert("x")), edit("bob", 1, None, insert("y")))
+    assert text(made) == "yxabc"
+
+
+def test_rights_are_asked_at_staging_and_a_resend_needs_none() -> None:
+    made = authority()
+    first = edit("ada", 1, 0, insert("a"))
+    commit(made, first)
+    denied = Request(first.edit, permitted=False)
+    assert commit(made, denied) == (Placed(1, None),)
+    (outcome,) = commit(made, Request(edit("ada", 2, 1, insert("b")).edit, permitted=False))
+    assert refusal(outcome) is NotAllowed
+    assert made.version == 1
+
+
+def test_a_base_from_the_future_is_refused() -> None:
+    (outcome,) = commit(authority(), edit("ada", 1, 1, insert("a")))
+    assert refusal(outcome) is BaseAboveHead
+
+
+def test_a_base_below_the_floor_is_refused() -> None:
+    made = authority(text="abc")
+    commit(made, edit("ada", 1, 1, insert("x")))
+    made.floor = 2
+    (outcome,) = commit(made, edit("bob", 1, 1, insert("y")))
+    assert refusal(outcome) is BelowFloor
+
+
+def test_a_base_that_is_too_many_commits_ago_is_refused() -> None:
+    made = authority()
+    for seq in range(1, 53):
+        commit(made, edit("ada", seq, seq - 1, insert("a")))
+    (outcome,) = commit(made, edit("bob", 1, 1, insert("b")))
+    assert refusal(outcome) is BelowFloor
+
+
+def test_an_edit_that_may_be_a_forgotten_authors_resend_is_refused() -> None:
+    made = authority(names_max=1)
+    original = edit("ada", 1, 0, insert("a"))
+    commit(made, original)
+    commit(made, edit("bob", 1, 1, insert("b")))
+    assert made.names.get("ada") is None
+    (outcome,) = commit(made, original)
+    assert refusal(outcome) is BelowFloor
+    (outcome,) = commit(made, edit("cy", 1, 1, insert("c")))
+    assert isinstance(outcome, Placed), "with a base above what is forgotten it is new"
+
+
+def test_an_edit_that_does_not_fit_is_refused_alone() -> None:
+    made = authority(text="abc")
+    outcomes = commit(
+        made,
+        edit("ada", 1, 1, insert("x")),
+        edit("bob", 1, 1, '[{"retain":9},{"insert":"y"}]'),
+        edit("cy", 1, 1, insert("z")),
+    )
+    assert refusal(outcomes[1]) is InvalidOperation
+    assert text(made) == "xzabc"
+
+
+def test_growing_past_the_document_limit_is_refused_but_shrinking_is_not() -> None:
+    made = authority(text="a" * 900)
+    (outcome,) = commit(made, edit("ada", 1, 1, insert("b" * 200)))
+    assert refusal(outcome) is DocumentTooLarge
+    made._max_document_bytes = 100
+    (outcome,) = commit(made, edit("ada", 1, 1, '[{"delete":10}]'))
+    assert isinstance(outcome, Placed)
+
+
+def test_a_base_below_the_tail_asks_for_history_and_then_rebases_over_it() -> None:
+    made = authority(tail_commits=4)
+    commits: list[Commit] = []
+    for seq in range(1, 11):
+        staged = stage(made, edit("ada", seq, seq - 1, insert(str(seq % 10))))
+        commits += staged.commits
+        made.adopt(staged)
+    request = edit("bob", 1, 2, insert("!", at=2))
+    needed = made.stage([request], 1)
+    assert needed == HistoryNeeded(2)
+    operations = [TEXT.decode(each.operation) for each in commits[2 : made.tail.oldest]]
+    staged_with = made.stage([request], 1, Older(2, operations))
+    assert isinstance(staged_with, Staged)
+    made.adopt(staged_with)
+    assert text(made) == "0987654321!"
+
+
+def test_time_never_runs_backwards_in_a_log() -> None:
+    made = authority()
+    commit(made, edit("ada", 1, 0, insert("a")), now=1000)
+    staged = stage(made, edit("ada", 2, 1, insert("b")), now=10)
+    assert staged.commits[0].time == 1000
+
+
+def test_a_gap_in_the_log_is_a_broken_document() -> None:
+    source = authority()
+    commits: list[Commit] = []
+    for seq in (1, 2):
+        staged = stage(source, edit("ada", seq, seq - 1, insert("a")))
+        commits += staged.commits
+        source.adopt(staged)
+    with pytest.raises(DocumentBroken):
+        authority().apply(commits[1])
