@@ -64,7 +64,12 @@ def settings(**changes: Any) -> Settings:
 
 @asynccontextmanager
 async def node(store: Store | None = None, **changes: Any) -> AsyncIterator[Registry]:
-    async with open_registry(store or MemoryStore(), settings(**changes)) as registry:
+    """On the loop's own clock, so that virtual time moves it."""
+    async with open_registry(
+        store or MemoryStore(),
+        settings(**changes),
+        now=lambda: int(anyio.current_time() * 1000),
+    ) as registry:
         yield registry
 
 
