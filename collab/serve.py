@@ -1,0 +1,202 @@
+"""Runs the application: sockets, signals, lifespan, and the order in which all of it ends.
+
+Owns SIGTERM and SIGINT. Knows nothing of documents; what draining means is the application's.
+
+The order of an end: no new connections; the application's drain, bounded; every connection that is
+left is closed (websockets with 1012); the application's lifespan; exit 0. A second signal ends the
+process at once, which loses nothing that anyone was told is stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Final, TypeAlias
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+
+from collab.errors import ConfigurationError
+from collab.logs import configure_logging
+from collab.settings import Settings
+from collab.web.transport import TransportConfig
+
+Drain: TypeAlias = Callable[[], Awaitable[None]]
+
+SHORTEST_KEY_BYTES: Final = 32
+
+_log = logging.getLogger("collab.serve")
+
+
+def serve(app: Starlette, settings: Settings, drain: Drain | None = None) -> None:
+    """Serve until a signal; returns when everything is closed in order.
+
+    Raises ConfigurationError if the server may not or cannot start: exposed without a key, the
+    address taken, or the application's lifespan refuses its settings.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    settings.check_exposure()
+    listeners = listen(settings.host, settings.port)
+    try:
+        anyio.run(
+            _run,
+            app,
+            settings,
+            drain,
+            listeners,
+            backend_options={"use_uvloop": sys.platform != "win32"},
+        )
+    except BaseExceptionGroup as group:
+        refusal = _first_refusal(group)
+        if refusal is None:
+            raise
+        raise refusal from None
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of `host`; raises ConfigurationError.
+
+    Port 0 takes any free port, the same for all addresses.
+    """
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise ConfigurationError(f"HOST {host} is not an address of this machine") from None
+    listeners: list[socket.socket] = []
+    refusal: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(addresses):
+        if listeners and port == 0:
+            address = (address[0], listeners[0].getsockname()[1], *address[2:])
+        try:
+            listeners.append(_bind(family, kind, protocol, address))
+        except OSError as error:
+            refusal = error
+            if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+                break
+    else:
+        if listeners:
+            return listeners
+    for listener in listeners:
+        listener.close()
+    raise ConfigurationError(_why_not(host, port, refusal))
+
+
+def _bind(
+    family: int, kind: int, protocol: int, address: tuple[str | int | bytes, ...]
+) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(2048)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why_not(host: str, port: int, refusal: OSError | None) -> str:
+    match refusal.errno if refusal else None:
+        case errno.EADDRINUSE:
+            return f"port {port} on {host} is in use: stop what uses it, or set PORT to another"
+        case errno.EACCES:
+            return f"port {port} may not be used by this user: set PORT to one above 1023"
+        case _:
+            return f"HOST {host} is not an address of this machine"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which would close with 1012 before any draining."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+    def stop_listening(self) -> None:
+        for server in self.servers:
+            server.close()
+
+
+async def _run(
+    app: Starlette, settings: Settings, drain: Drain | None, listeners: list[socket.socket]
+) -> None:
+    server = _Server(TransportConfig(app, settings), lambda: _announce(settings, listeners))
+
+    async def stop_on_signal(signals: AsyncIterator[signal.Signals]) -> None:
+        async for received in signals:
+            _log.info("stopping: %s", received.name)
+            break
+        _second_signal_kills()
+        if server.started:
+            server.stop_listening()
+            await _drained(drain, settings.drain_seconds)
+        server.should_exit = True
+
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stop_on_signal, signals)
+            # In our own task, not in uvicorn's: when something in the lifespan fails later on, this
+            # is cancelled and the process ends, where uvicorn would serve on without it.
+            async with app.router.lifespan_context(app):
+                if not server.should_exit:
+                    await server.serve(sockets=listeners)
+            tasks.cancel_scope.cancel()
+
+
+async def _drained(drain: Drain | None, seconds: float) -> None:
+    """Let the application finish its open work; whatever goes wrong, the end goes on."""
+    if drain is None:
+        return
+    with anyio.move_on_after(seconds) as scope:
+        try:
+            await drain()
+        except Exception:
+            _log.exception("draining failed")
+    if scope.cancelled_caught:
+        _log.warning("draining took more than %g s, closing what is left", seconds)
+
+
+def _second_signal_kills() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _announce(settings: Settings, listeners: list[socket.socket]) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    _log.info("listening on http://%s:%d", host, listeners[0].getsockname()[1])
+    if settings.secret_key is None:
+        _log.warning("development mode: no COLLAB_SECRET_KEY, everyone on this machine may write")
+    elif len(settings.secret_key.get_secret_value().encode()) < SHORTEST_KEY_BYTES:
+        _log.warning("COLLAB_SECRET_KEY has less than %d bytes", SHORTEST_KEY_BYTES)
+
+
+def _first_refusal(group: BaseExceptionGroup[BaseException]) -> ConfigurationError | None:
+    for error in group.exceptions:
+        if isinstance(error, ConfigurationError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            refusal = _first_refusal(error)
+            if refusal is not None:
+                return refusal
+    return None
