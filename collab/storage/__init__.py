@@ -89,7 +89,8 @@ class Store(Protocol):
 
         When it returns, everything reported OK is durable. One document's conflict or failure
         never fails the others. When it raises StoreFailure the outcome of all is unknown. The same
-        document appears at most once in `batches`.
+        document appears at most once in `batches`. A document's `updated` is the latest time among
+        its commits, even if a later commit bears an earlier one.
         """
         ...
 

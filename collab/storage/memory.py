@@ -56,7 +56,7 @@ class _Record:
             self.document = msgspec.structs.replace(
                 self.document,
                 version=commits[-1].version,
-                updated=max(self.document.updated, commits[-1].time),
+                updated=max(self.document.updated, *(commit.time for commit in commits)),
             )
 
 

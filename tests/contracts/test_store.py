@@ -281,6 +281,16 @@ async def test_an_append_moves_head_and_time(store: Store) -> None:
     assert (found.version, found.updated, found.floor) == (3, 1003, 0)
 
 
+async def test_a_clock_that_went_back_does_not_make_a_document_older(store: Store) -> None:
+    created = await store.create(NewDocument("a", "text", "e1", 10), [commit(1, 40), commit(2, 20)])
+    assert created.updated == 40
+    rows = (commit(3, 60), commit(4, 5))
+    assert await store.append([Append("a", "e1", 2, rows)]) == [OK]
+    assert (await loaded(store)).document.updated == 60
+    assert await store.append([Append("a", "e1", 4, (commit(5, 50),))]) == [OK]
+    assert (await loaded(store)).document.updated == 60
+
+
 async def test_each_append_of_a_group_has_its_own_result(store: Store) -> None:
     for id in ("ahead", "behind", "dead", "fits", "fits too", "other"):
         await make(store, id, head=2)

@@ -1,0 +1,135 @@
+"""Whatever is done to a store, SQLite and memory give the same answers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from collab.errors import CollabError
+from collab.storage import Append, NewDocument, Store
+from collab.storage.connect import open_store
+from collab.words import Commit, Credit, Snapshot
+
+IDS = ["a", "a_", "a%", "b"]
+ids = st.sampled_from(IDS)
+epochs = st.sampled_from(["e1", "e2"])
+versions = st.integers(min_value=0, max_value=12)
+times = st.integers(min_value=0, max_value=9)
+
+
+def run_of(after: int, their_times: list[int]) -> tuple[Commit, ...]:
+    return tuple(
+        Commit(version, time, (Credit("author", version, None, b"d"),), bytes([time]))
+        for version, time in enumerate(their_times, start=after + 1)
+    )
+
+
+class Agreement(RuleBasedStateMachine):
+    """Every rule makes the same call on both stores and compares results and errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.portal = self.stack.enter_context(start_blocking_portal())
+        self.stores = [
+            self.stack.enter_context(self.portal.wrap_async_context_manager(open_store(url)))
+            for url in ("memory://", f"sqlite:///{folder}/collab.db")
+        ]
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    def both(self, call: Callable[[Store], Awaitable[Any]]) -> None:
+        memory, sqlite = (self.portal.call(self.outcome, store, call) for store in self.stores)
+        assert memory == sqlite
+
+    @staticmethod
+    async def outcome(store: Store, call: Callable[[Store], Awaitable[Any]]) -> Any:
+        try:
+            return await call(store)
+        except CollabError as error:
+            return type(error), str(error), vars(error)
+
+    @rule(id=ids, epoch=epochs, first=st.lists(times, max_size=3), revive=st.booleans())
+    def create(self, id: str, epoch: str, first: list[int], revive: bool) -> None:
+        new = NewDocument(id, "text" if epoch == "e1" else "yjs", epoch, 3, {"epoch": epoch})
+        self.both(lambda store: store.create(new, run_of(0, first), revive=revive))
+
+    @rule(
+        batches=st.lists(
+            st.tuples(ids, epochs, versions, st.lists(times, max_size=4), st.booleans()),
+            max_size=4,
+            unique_by=lambda batch: batch[0],
+        )
+    )
+    def append(self, batches: list[tuple[str, str, int, list[int], bool]]) -> None:
+        appends = [
+            Append(id, epoch, expected, run_of(expected + torn, their_times))
+            for id, epoch, expected, their_times, torn in batches
+        ]
+        self.both(lambda store: store.append(appends))
+
+    @rule(id=ids, their_times=st.lists(times, min_size=1, max_size=3))
+    def append_at_the_head(self, id: str, their_times: list[int]) -> None:
+        async def call(store: Store) -> object:
+            found = await store.get(id)
+            if found is None:
+                return None
+            rows = run_of(found.version, their_times)
+            return await store.append([Append(id, found.epoch, found.version, rows)])
+
+        self.both(call)
+
+    @rule(id=ids, epoch=epochs, version=versions)
+    def save_snapshot(self, id: str, epoch: str, version: int) -> None:
+        snapshot = Snapshot(version, 1, bytes([version]), b"names")
+        self.both(lambda store: store.save_snapshot(id, epoch, snapshot))
+
+    @rule(id=ids, epoch=epochs, before=times)
+    def trim(self, id: str, epoch: str, before: int) -> None:
+        self.both(lambda store: store.trim(id, epoch, before))
+
+    @rule(id=ids, value=st.integers(min_value=-5, max_value=5))
+    def set_metadata(self, id: str, value: int) -> None:
+        self.both(lambda store: store.set_metadata(id, {"value": value}))
+
+    @rule(id=ids)
+    def delete(self, id: str) -> None:
+        self.both(lambda store: store.delete(id))
+
+    @rule(id=ids, epoch=epochs, after=versions, limit=versions)
+    def read(self, id: str, epoch: str, after: int, limit: int) -> None:
+        self.both(lambda store: store.read(id, epoch, after, limit))
+
+    @rule(id=ids, at=versions)
+    def load_a_past_version(self, id: str, at: int) -> None:
+        self.both(lambda store: store.load(id, at))
+
+    @rule(prefix=st.sampled_from(["", *IDS]), after=st.sampled_from(["", *IDS]), limit=versions)
+    def list_documents(self, prefix: str, after: str, limit: int) -> None:
+        self.both(lambda store: store.list(prefix=prefix, after=after, limit=limit, type="text"))
+
+    @invariant()
+    def everything_is_the_same(self) -> None:
+        async def everything(store: Store) -> object:
+            return (
+                await store.list(),
+                await store.heads(IDS),
+                [await store.load(id) for id in IDS],
+            )
+
+        self.both(everything)
+
+
+def test_sqlite_and_memory_agree() -> None:
+    run_state_machine_as_test(
+        Agreement, settings=settings(max_examples=30, stateful_step_count=30, deadline=None)
+    )
