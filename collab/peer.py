@@ -145,7 +145,7 @@ class Peer:
         return msgspec.structs.replace(
             welcome,
             version=self._start(reached),
-            contents=None,
+            contents=native.NO_CONTENTS,
             edits=[native.edit_event(commit) for commit in commits],
         )
 
@@ -172,7 +172,6 @@ class Peer:
 
     def _reset(self) -> native.Reset:
         welcome = self._welcome()
-        assert welcome.contents is not None
         return native.Reset(
             epoch=welcome.epoch,
             version=welcome.version,

@@ -114,6 +114,10 @@ class Limits(msgspec.Struct, frozen=True):
     presence_bytes: int
 
 
+NO_CONTENTS = msgspec.Raw()
+"""In a welcome that carries edits instead; false, unlike any contents."""
+
+
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", tag_field="type", omit_defaults=True):
     """Answer to hello: either `contents` at `version`, or `edits` after the client's version."""
 
@@ -125,7 +129,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome", tag_field="type", omit
     limits: Limits
     presence: list[PresenceEntry]
     committed: Named | None = None
-    contents: msgspec.Raw | None = None
+    contents: msgspec.Raw = NO_CONTENTS
     edits: list[EditEvent] | None = None
 
 
