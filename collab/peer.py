@@ -6,7 +6,7 @@ messages, the newest presence. Knows neither sockets (a `Wire` carries the frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import anyio
@@ -28,12 +28,13 @@ from collab.errors import (
     TooLarge,
     WrongType,
 )
+from collab.greeting import Greeter, presence_entry
 from collab.presence import Message, Presence
 from collab.protocols import native
 from collab.session import Session, Submission
 from collab.settings import Settings
 from collab.wakeup import Wakeup
-from collab.words import Access, Commit, Edit, author_of, check_client_id, digest_of
+from collab.words import Access, Edit, author_of, check_client_id, digest_of
 
 # Answers that wait for a slow reader before its own frames are no longer read.
 _OUTBOX_FRAMES = 64
@@ -83,7 +84,8 @@ class Peer:
         self._message_cursor = 0
         self._outbox: list[str] = []
         self._outbox_sent = anyio.Event()
-        self._needs_reset = False
+        self._greeter = Greeter(session, self.author, settings)
+        self._starts_afresh = False
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
         self._scope = anyio.CancelScope()
@@ -93,7 +95,8 @@ class Peer:
         self._session.follow(self)
         try:
             self._replace_older()
-            await self._wire.send(native.encode(await self._greeting()))
+            greeting = await self._greeter.greet(self._hello, self.access)
+            await self._wire.send(self._start(greeting))
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._write)
@@ -123,70 +126,12 @@ class Peer:
             if isinstance(other, Peer) and other is not self and other.author == self.author:
                 other.end(Replaced("a newer connection of this client has taken over"))
 
-    # Greeting -------------------------------------------------------------------------------------
-
-    async def _greeting(self) -> native.Welcome | native.Reset:
-        """Welcome with the commits since the client's version, or with contents; or a reset."""
-        hello, session = self._hello, self._session
-        if hello.epoch is None or hello.version is None:
-            return self._welcome()
-        if hello.epoch != session.epoch:
-            return self._reset()
-        if hello.version > session.version:
-            await session.refresh()
-        if not session.floor <= hello.version <= session.version:
-            return self._reset()
-        commits = await session.commits_after(hello.version, self._settings.max_rebase_commits)
-        return self._reset() if commits is None else self._resume(hello.version, commits)
-
-    def _resume(self, version: int, commits: Sequence[Commit]) -> native.Welcome:
-        reached = commits[-1].version if commits else version
-        welcome = self._welcome()
-        return msgspec.structs.replace(
-            welcome,
-            version=self._start(reached),
-            contents=native.NO_CONTENTS,
-            edits=[native.edit_event(commit) for commit in commits],
-        )
-
-    def _welcome(self) -> native.Welcome:
-        session = self._session
-        self._presence_cursor = session.presence.stamp
-        self._message_cursor = session.messages.count
-        committed = session.committed_by(self.author)
-        return native.Welcome(
-            epoch=session.epoch,
-            version=self._start(session.version),
-            document_type=session.type.name,
-            access=self.access.name.lower(),
-            author=self.author,
-            limits=native.Limits(
-                frame_bytes=self._settings.max_frame_bytes,
-                document_bytes=self._settings.max_document_bytes,
-                presence_bytes=self._settings.max_presence_bytes,
-            ),
-            presence=[_entry(presence) for presence in session.presence.everyone()],
-            committed=native.Named(*committed) if committed else None,
-            contents=msgspec.Raw(session.contents()),
-        )
-
-    def _reset(self) -> native.Reset:
-        welcome = self._welcome()
-        return native.Reset(
-            epoch=welcome.epoch,
-            version=welcome.version,
-            document_type=welcome.document_type,
-            access=welcome.access,
-            author=welcome.author,
-            limits=welcome.limits,
-            presence=welcome.presence,
-            contents=welcome.contents,
-            committed=welcome.committed,
-        )
-
-    def _start(self, version: int) -> int:
-        self.cursor = version
-        return version
+    def _start(self, greeting: native.Welcome | native.Reset) -> str:
+        """The greeting's frame, with all cursors where it leaves off."""
+        self.cursor = greeting.version
+        self._presence_cursor = self._session.presence.stamp
+        self._message_cursor = self._session.messages.count
+        return native.encode(greeting)
 
     # Reading --------------------------------------------------------------------------------------
 
@@ -254,7 +199,8 @@ class Peer:
             case BaseBelowOwnCommit(committed_seq=known, version=version):
                 committed = native.Named(known, version)
             case BelowFloor() | BaseAboveHead():
-                self._needs_reset = True
+                # Made when it can be sent: however often this happens, one is enough.
+                self._starts_afresh = True
         self._put(native.ErrorReport(error.code, str(error), seq, committed))
 
     def _show(self, message: native.SetPresence) -> None:
@@ -307,16 +253,16 @@ class Peer:
     async def _send_ready(self) -> bool:
         """Send one round of what there is; False if there was nothing."""
         frames = self._take_outbox()
-        if self._needs_reset:
-            self._needs_reset = False
-            frames.append(native.encode(self._reset()))
-        elif self.cursor < self._session.version:
+        if self.cursor < self._session.version and not self._starts_afresh:
             run = self._session.frame_after(self.cursor, native.encode_edits)
             if run is None:
-                frames.append(native.encode(self._reset()))
+                self._starts_afresh = True
             else:
                 frame, self.cursor = run
                 frames.append(frame)
+        if self._starts_afresh:
+            self._starts_afresh = False
+            frames.append(self._start(self._greeter.reset(self.access)))
         frames += self._new_messages()
         frames += self._new_presence()
         for frame in frames:
@@ -345,13 +291,9 @@ class Peer:
             return []
         changes, complete = board.changes_after(self._presence_cursor)
         self._presence_cursor = board.stamp
-        peers = [_entry(presence) for presence in changes]
+        peers = [presence_entry(presence) for presence in changes]
         return [native.encode(native.PresenceUpdate(peers, complete))]
 
 
 def _answer_to(peer: Peer, seq: int) -> Callable[[Outcome], None]:
     return lambda outcome: peer.answer(seq, outcome)
-
-
-def _entry(presence: Presence) -> native.PresenceEntry:
-    return native.PresenceEntry(presence.author, presence.user, presence.state, presence.version)
