@@ -34,8 +34,11 @@ SHORTEST_KEY_BYTES: Final = 32
 _log = logging.getLogger("collab.serve")
 
 
-def serve(app: Starlette, settings: Settings, drain: Drain | None = None) -> None:
+def serve(app: Starlette, settings: Settings) -> None:
     """Serve until a signal; returns when everything is closed in order.
+
+    `app.state.drain`, if the application (or its lifespan) has set it, is an async function that
+    finishes open work; it is called on the first signal and has COLLAB_DRAIN_SECONDS.
 
     Raises ConfigurationError if the server may not or cannot start: exposed without a key, the
     address taken, or the application's lifespan refuses its settings.
@@ -48,7 +51,6 @@ def serve(app: Starlette, settings: Settings, drain: Drain | None = None) -> Non
             _run,
             app,
             settings,
-            drain,
             listeners,
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
@@ -138,9 +140,7 @@ class _Server(uvicorn.Server):
             server.close()
 
 
-async def _run(
-    app: Starlette, settings: Settings, drain: Drain | None, listeners: list[socket.socket]
-) -> None:
+async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket]) -> None:
     server = _Server(TransportConfig(app, settings), lambda: _announce(settings, listeners))
 
     async def stop_on_signal(signals: AsyncIterator[signal.Signals]) -> None:
@@ -150,7 +150,7 @@ async def _run(
         _second_signal_kills()
         if server.started:
             server.stop_listening()
-            await _drained(drain, settings.drain_seconds)
+            await _drained(getattr(app.state, "drain", None), settings.drain_seconds)
         server.should_exit = True
 
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
