@@ -78,7 +78,9 @@ def diff(a: Attributes | None, b: Attributes | None) -> Attributes | None:
 
 def without_nulls(attributes: Attributes | None) -> Attributes | None:
     """What a map says on an insert, where taking an attribute away means nothing."""
-    if attributes is None or None not in attributes.values():
+    if not attributes:
+        return None
+    if None not in attributes.values():
         return attributes
     return {key: value for key, value in attributes.items() if value is not None} or None
 

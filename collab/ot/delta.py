@@ -26,7 +26,7 @@ comes first; no plain retain at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -35,7 +35,7 @@ from collab.ot import attributes as maps
 from collab.ot import utf16
 from collab.ot.attributes import Attributes
 
-Embed: TypeAlias = dict[str, object]
+Embed: TypeAlias = dict[str, Any]
 
 
 class Op(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

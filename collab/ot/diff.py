@@ -73,7 +73,7 @@ def _compare(a: str, b: str, a_at: int, b_at: int, level: int, budget: Budget) -
         found = hunks(
             [ids.setdefault(word, len(ids)) for word in a_words],
             [ids.setdefault(word, len(ids)) for word in b_words],
-            _MAX_EDITS[level],
+            _max_edits(level, len(a) + len(b)),
             budget,
         )
     if found is None:
@@ -91,6 +91,12 @@ def _compare(a: str, b: str, a_at: int, b_at: int, level: int, budget: Budget) -
             level + 1,
             budget,
         )
+
+
+def _max_edits(level: int, characters: int) -> int:
+    """Of two words with little in common single letters are not kept: nobody would see why."""
+    most = _MAX_EDITS[level]
+    return min(most, characters // 2) if level == len(_SPLIT) - 1 else most
 
 
 def _keep(ops: list[Op], old: _Pieces, new: _Pieces, points: int) -> None:

@@ -3,8 +3,8 @@
 Owns the shape of the tree and its measures. Knows nothing of operations. Every node caches what it
 holds: `length` (UTF-16 units), `points` (code points; an embed is 1 in both), `size` (bytes: the
 content, and the attributes of each run as it is in normal form, wherever leaves divide it). All
-leaves are equally deep. Except for the root, a leaf weighs at least MIN_WEIGHT and a branch
-has at least MIN_CHILDREN, unless nothing around it can make it so.
+leaves are equally deep. A leaf lighter than MIN_WEIGHT and a branch of fewer than MIN_CHILDREN are
+merged with a neighbour by the next edit that makes or meets them.
 """
 
 from __future__ import annotations
@@ -276,4 +276,5 @@ def _merged(left: Node, right: Node) -> list[Node]:
         return list(_leaves(runs, _even(weight)))
     assert isinstance(left, Branch)
     assert isinstance(right, Branch)
-    return _branches((*left.children, *right.children))
+    seam = [left.children[-1], right.children[0]]
+    return _mended(left.children[:-1], seam, right.children[1:])

@@ -27,10 +27,11 @@ def advance(text: str, start: int, units: int) -> int:
         if index > len(text):
             raise InvalidOperation("a position past the end of a text")
         return index
-    encoded = text[start:index].encode("utf-16-le", "surrogatepass")
+    stretch = text[start:index]
+    encoded = stretch.encode("utf-16-le", "surrogatepass")
     end = units * 2
     if len(encoded) == end:
-        return index
+        return start + len(stretch)
     if len(encoded) < end:
         raise InvalidOperation("a position past the end of a text")
     if encoded[end + 1] in _LOW_SURROGATES:

@@ -1,0 +1,166 @@
+"""The text and richtext types keep the laws of DocumentType and refuse what they must."""
+
+from __future__ import annotations
+
+import pytest
+
+from collab.errors import DocumentBroken, InvalidContent, InvalidOperation, UnknownFormat
+from collab.ot.delta import Delta, delete, insert, retain
+from collab.ot.rope import Rope
+from collab.types import DocumentType
+from collab.types.delta import RICHTEXT, TEXT, DeltaType
+
+BOLD = {"bold": True}
+IMAGE = {"image": "a.png"}
+RICH = Rope.of((insert("é😀", BOLD), insert(IMAGE), insert('"\n')))
+PLAIN = Rope.of((insert('é😀"\n'),))
+
+BOTH = pytest.mark.parametrize("kind", [TEXT, RICHTEXT], ids=lambda kind: kind.name)
+
+
+def test_they_are_document_types() -> None:
+    kinds: list[DocumentType] = [TEXT, RICHTEXT]
+    assert [kind.name for kind in kinds] == ["text", "richtext"]
+
+
+@BOTH
+def test_the_empty_state(kind: DeltaType) -> None:
+    empty = kind.empty()
+    assert kind.size(empty) == 0
+    assert kind.load(kind.dump(empty)) == empty
+    assert kind.render(empty, "text") == b""
+    assert kind.render(empty, "json") == b"[]"
+
+
+def test_contents_are_a_string_or_a_delta() -> None:
+    assert TEXT.contents(TEXT.empty()) == b'""'
+    assert TEXT.contents(PLAIN) == '"é😀\\"\\n"'.encode()
+    assert RICHTEXT.contents(RICHTEXT.empty()) == b"[]"
+    assert (
+        RICHTEXT.contents(RICH)
+        == (
+            '[{"insert":"é😀","attributes":{"bold":true}},{"insert":{"image":"a.png"}},'
+            '{"insert":"\\"\\n"}]'
+        ).encode()
+    )
+
+
+@BOTH
+def test_an_operation_comes_back_from_the_log(kind: DeltaType) -> None:
+    operation = kind.parse(b'[{"retain":2},{"insert":"x"},{"delete":1}]')
+    raw = kind.encode(operation)
+    assert raw == b'[{"retain":2},{"insert":"x"},{"delete":1}]'
+    assert kind.decode(raw) == operation
+
+
+@BOTH
+def test_an_empty_operation_is_an_operation(kind: DeltaType) -> None:
+    operation = kind.parse(b"[]")
+    assert kind.encode(operation) == b"[]"
+    assert kind.rebase(operation, (insert("a"),)) == ()
+    assert kind.apply(PLAIN, operation) == PLAIN
+
+
+@BOTH
+def test_what_was_committed_first_goes_first(kind: DeltaType) -> None:
+    committed, late = (insert("first "),), (insert("second "),)
+    state = kind.apply(PLAIN, committed)
+    state = kind.apply(state, kind.rebase(late, committed))
+    assert kind.render(state, "text").decode() == 'first second é😀"\n'
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "operation", [(retain(9), insert("x")), (delete(9),), (retain(2), insert("x"))]
+)
+def test_what_does_not_fit_is_refused(kind: DeltaType, operation: Delta) -> None:
+    with pytest.raises(InvalidOperation):
+        kind.apply(PLAIN, operation)
+
+
+def test_only_rich_text_takes_attributes_and_embeds() -> None:
+    raw = b'[{"insert":{"image":"a.png"},"attributes":{"bold":true}}]'
+    assert RICHTEXT.parse(raw) == (insert(IMAGE, BOLD),)
+    with pytest.raises(InvalidOperation, match="plain text"):
+        TEXT.parse(raw)
+
+
+@BOTH
+def test_default_limits_hold(kind: DeltaType) -> None:
+    deep = b'[{"retain":1,"attributes":' + b'{"a":' * 17 + b"1" + b"}" * 17 + b"}]"
+    with pytest.raises(InvalidOperation):
+        kind.parse(deep)
+
+
+def test_snapshots_come_back_equal() -> None:
+    assert TEXT.load(TEXT.dump(PLAIN)) == PLAIN
+    assert RICHTEXT.load(RICHTEXT.dump(RICH)) == RICH
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"{}", b"7", b'[{"retain":1}]', b'"\\ud800"', b"\xff", b'[{"insert":"a"']
+)
+def test_a_snapshot_that_does_not_decode_is_a_broken_document(kind: DeltaType, raw: bytes) -> None:
+    with pytest.raises(DocumentBroken):
+        kind.load(raw)
+
+
+@BOTH
+@pytest.mark.parametrize("raw", [b"", b"{}", b'[{"other":1}]', b"\xff"])
+def test_a_commit_that_does_not_decode_is_a_broken_document(kind: DeltaType, raw: bytes) -> None:
+    with pytest.raises(DocumentBroken):
+        kind.decode(raw)
+
+
+@BOTH
+def test_content_is_read_in_the_formats_it_is_rendered_to(kind: DeltaType) -> None:
+    assert kind.formats == {"text", "json"}
+    for format in kind.formats:
+        assert kind.read_content(kind.render(PLAIN, format), format) == PLAIN
+    assert RICHTEXT.read_content(RICHTEXT.render(RICH, "json"), "json") == RICH
+
+
+def test_rich_text_as_text_leaves_embeds_out() -> None:
+    assert RICHTEXT.render(RICH, "text").decode() == 'é😀"\n'
+
+
+@BOTH
+def test_other_formats_are_unknown(kind: DeltaType) -> None:
+    with pytest.raises(UnknownFormat, match="json and text"):
+        kind.render(PLAIN, "html")
+    with pytest.raises(UnknownFormat):
+        kind.read_content(b"", "")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("raw", "format"),
+    [
+        (b"\xff", "text"),
+        (b"\xed\xa0\x80", "text"),
+        (b"", "json"),
+        (b'"text"', "json"),
+        (b'[{"insert":"a"},{"delete":1}]', "json"),
+        (b'[{"insert":""}]', "json"),
+    ],
+)
+def test_what_is_not_content_is_refused(kind: DeltaType, raw: bytes, format: str) -> None:
+    with pytest.raises(InvalidContent):
+        kind.read_content(raw, format)
+
+
+def test_plain_text_refuses_rich_content() -> None:
+    with pytest.raises(InvalidContent, match="plain text"):
+        TEXT.read_content(RICHTEXT.render(RICH, "json"), "json")
+
+
+def test_the_difference_leads_from_one_state_to_another() -> None:
+    for kind, old, new in (
+        (TEXT, PLAIN, Rope.of((insert('é😀!"'),))),
+        (RICHTEXT, RICH, PLAIN),
+        (RICHTEXT, PLAIN, RICH),
+        (RICHTEXT, RICH, Rope.empty()),
+    ):
+        assert kind.apply(old, kind.difference(old, new)) == new
+        assert kind.difference(old, old) == ()
