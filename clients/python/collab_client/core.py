@@ -1,0 +1,386 @@
+"""One client's copy of a document: what the log has, what is on its way, what waits.
+
+Owns the client's half of the native protocol: when an edit is sent, what proves that it is durable,
+and how unsent text survives commits of others, lost connections and resets. Pure and deterministic:
+it knows no socket, no clock and no task. Feed it local operations and the server's messages, send
+what `to_send` returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from collab.errors import CollabError, Malformed
+from collab.ot.delta import Delta, compose
+from collab.ot.rope import Rope
+from collab.protocols import native
+from collab.words import Access, author_of
+from collab_client import wire
+from collab_client.events import Changed, EditRefused, Event, PeersChanged, Reconnect, Saved
+from collab_client.peers import Selection, Trail, merged
+from collab_client.pending import NOTHING, Pending
+
+SETTLED_BY_WHAT_FOLLOWS = frozenset(
+    {"below_floor", "base_above_head", "document_not_found", "not_signed_in"}
+)
+"""Errors after which the server sends a reset or closes: our edit waits for that."""
+
+PASSING = frozenset({"internal", "unavailable", "store_failure", "document_broken", "too_fast"})
+"""Errors that decide nothing about our edit: it is sent again on the next connection."""
+
+
+class Link(Enum):
+    """Where the connection stands: none of use, waiting for the welcome, welcomed."""
+
+    DOWN = "down"
+    GREETING = "greeting"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """The edit that was sent and is not answered: the message as it goes out, every time.
+
+    `covers` counts the local edits that are durable once this one is; `rewritten` says that a reset
+    gave the seq another payload, so that either of them may be the one which is committed.
+    """
+
+    message: native.SubmitEdit
+    covers: int
+    rewritten: bool = False
+
+
+class Replica:
+    """A document as one client has it; three states: synchronised, awaiting, awaiting with buffer.
+
+    `local` is what the user sees, always `synced` (the log at `version` of `epoch`) with the
+    pending operations applied. Use: `connection_opened()` and send its hello; `receive` every
+    message; `edit` local operations at any time after the first welcome; after each of these,
+    send what `to_send()` returns; `connection_lost()` when the connection ends.
+    """
+
+    def __init__(self, client: str, *, first_seq: int = 1) -> None:
+        self.author = author_of(client)
+        self.epoch: str | None = None
+        self.version = 0
+        self.document_type = ""
+        self.access = Access.NONE
+        self.limits: native.Limits | None = None
+        self.synced = wire.EMPTY
+        self.local = wire.EMPTY
+        self.peers: dict[str, native.PresenceEntry] = {}
+        self.edits_made = 0
+        self.edits_settled = 0
+        self._client = client
+        self._next_seq = first_seq
+        self._pending = Pending()
+        self._outstanding: Outstanding | None = None
+        self._link = Link.DOWN
+        self._must_send_edit = False
+        self._can_resume = True
+        self._trail = Trail()
+        self._presence: tuple[Any, Selection | None] | None = None
+        self._must_send_presence = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the server has welcomed us on a connection that still stands."""
+        return self._link is Link.LIVE
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything typed here is durable (or was refused)."""
+        return self.edits_settled == self.edits_made
+
+    @property
+    def outstanding(self) -> native.SubmitEdit | None:
+        """The edit that waits for its answer, as it was sent."""
+        return self._outstanding.message if self._outstanding else None
+
+    @property
+    def unsaved(self) -> Delta:
+        """Everything that is not durable yet, as one operation over `synced`."""
+        return compose(self._pending.outstanding, self._pending.buffer)
+
+    # The connection ------------------------------------------------------------------------------
+
+    def connection_opened(
+        self, *, token: str | None = None, create: str | None = None
+    ) -> native.Hello:
+        """The first frame of a new connection. `create` counts only while we have no state."""
+        self._link = Link.GREETING
+        if self.epoch is None:
+            return native.Hello(client=self._client, token=token, create=create)
+        if not self._can_resume:
+            return native.Hello(client=self._client, token=token)
+        return native.Hello(
+            client=self._client, token=token, epoch=self.epoch, version=self.version
+        )
+
+    def connection_lost(self) -> list[Event]:
+        """Whatever was sent may or may not have arrived; nobody is known to be here."""
+        self._link = Link.DOWN
+        if not self.peers:
+            return []
+        self.peers = {}
+        return [PeersChanged()]
+
+    def to_send(self) -> list[native.ClientMessage]:
+        """What is due on this connection now; each is handed out once per connection."""
+        if not self.live:
+            return []
+        messages: list[native.ClientMessage] = []
+        if self.access >= Access.WRITE:
+            if self._outstanding is None and self._pending.buffer:
+                self._submit_buffer()
+            if self._outstanding is not None and self._must_send_edit:
+                messages.append(self._outstanding.message)
+                self._must_send_edit = False
+        if self._must_send_presence:
+            messages.append(self._presence_message())
+            self._must_send_presence = False
+        return messages
+
+    def _submit_buffer(self) -> None:
+        room = self.limits.frame_bytes if self.limits else None
+        piece, rest = wire.split(self._pending.buffer, room)
+        self._pending = Pending(piece, rest)
+        message = native.SubmitEdit(self._next_seq, self.version, wire.encode(piece))
+        self._next_seq += 1
+        self._outstanding = Outstanding(message, self.edits_settled if rest else self.edits_made)
+        self._must_send_edit = True
+
+    # The user ------------------------------------------------------------------------------------
+
+    def edit(self, operation: Delta) -> None:
+        """Apply a local operation at once; raises InvalidOperation if it does not fit `local`."""
+        local = self.local.apply(operation)
+        self._move_selection(operation)
+        self.local = local
+        self._pending = self._pending.typed(operation)
+        self.edits_made += 1
+        self._count_settled()
+
+    def set_presence(self, state: Any, selection: Selection | None = None) -> None:
+        """What the peers see of us (None: nothing), from now on and after every reconnect.
+
+        `selection` is in units of `local`; it becomes the key `selection` of `state`, and moves
+        with the text.
+        """
+        self._presence = (state, selection)
+        self._must_send_presence = True
+
+    def selection_of(self, author: str) -> Selection | None:
+        """Where a peer's selection is in `local`; None without one, or out of our reach."""
+        entry = self.peers.get(author)
+        selection = Selection.of(entry.state) if entry else None
+        if entry is None or selection is None:
+            return None
+        moved = self._trail.move(selection, entry.version)
+        if moved is None:
+            return None
+        return moved.through(self._pending.outstanding).through(self._pending.buffer)
+
+    def _presence_message(self) -> native.SetPresence:
+        state, selection = self._presence or (None, None)
+        if selection is not None and isinstance(state, dict):
+            shown = self.synced.apply(self._pending.outstanding)
+            selection = selection.through(shown.invert(self._pending.buffer))
+            selection = selection.through(self.synced.invert(self._pending.outstanding))
+            state = {**state, "selection": selection.as_json()}
+        return native.SetPresence(state, self.version)
+
+    def _move_selection(self, operation: Delta) -> None:
+        if self._presence is not None and self._presence[1] is not None:
+            self._presence = (self._presence[0], self._presence[1].through(operation))
+
+    # The server ----------------------------------------------------------------------------------
+
+    def receive(self, message: native.ServerMessage) -> list[Event]:
+        """One message of the current connection, in order; what it means for the user.
+
+        Never raises for what a server sends: a message that cannot be true ends in `Reconnect`.
+        """
+        events: list[Event] = []
+        if self._link is Link.DOWN or (self._link is Link.GREETING and not _greets(message)):
+            return events
+        try:
+            self._receive(message, events)
+        except CollabError as error:
+            self._link = Link.DOWN
+            self._can_resume = False
+            events.append(Reconnect(f"{error.code}: {error}"))
+        return events
+
+    def _receive(self, message: native.ServerMessage, events: list[Event]) -> None:
+        match message:
+            case native.Edits(edits=edits):
+                self._follow(edits, events)
+            case native.Welcome(edits=list()):
+                self._resume(message, events)
+            case native.Welcome() | native.Reset():
+                self._adopt(message, events)
+            case native.Ack(seq=seq, version=version):
+                self._learn_committed(native.Named(seq, version), events)
+            case native.ErrorReport():
+                self._receive_error(message, events)
+            case native.PresenceUpdate(peers=entries, complete=complete):
+                self._learn_peers(entries, events, complete=complete)
+            case native.AccessChange(access=access):
+                self.access = wire.access_of(access)
+                events.append(message)
+            case native.PeerMessage() | native.Goodbye():
+                events.append(message)
+
+    def _follow(self, edits: list[native.EditEvent], events: list[Event]) -> None:
+        for event in edits:
+            if event.version > self.version + 1:
+                self._link = Link.DOWN
+                events.append(Reconnect(f"version {event.version} came after {self.version}"))
+                return
+            if event.version == self.version + 1:
+                self._commit(event, events)
+
+    def _commit(self, event: native.EditEvent, events: list[Event]) -> None:
+        operation = wire.decode(event.operation)
+        synced = self.synced.apply(operation)
+        ours = self._outstanding if event.author == self.author else None
+        if ours is not None and ours.message.seq == event.seq:
+            pending, visible = self._pending.committed(self.synced, operation)
+        else:
+            ours = None
+            pending, visible = self._pending.rebased(operation)
+        if event.author == self.author:
+            self._next_seq = max(self._next_seq, event.seq + 1)
+        author, user = (None, None) if ours else (event.author, event.user)
+        changed = Changed(visible, author, user, self.epoch or "", event.version)
+        self._move_to(synced, pending, changed, events)
+        self.version = event.version
+        self._trail.add(event.version, operation)
+        if ours is not None:
+            self._finish(ours)
+            events.append(Saved(event.seq, event.version))
+
+    def _resume(self, welcome: native.Welcome, events: list[Event]) -> None:
+        if welcome.epoch != self.epoch:
+            raise Malformed("a welcome to another epoch without its contents")
+        self._enter(welcome)
+        self._follow(welcome.edits or [], events)
+        if welcome.committed is not None:
+            self._learn_committed(welcome.committed, events)
+        self._learn_peers(welcome.presence, events, complete=True)
+
+    def _adopt(self, message: native.Welcome | native.Reset, events: list[Event]) -> None:
+        """Take over whole contents, and rebase what is pending by what differs."""
+        contents = wire.contents(message.document_type, message.contents)
+        committed = message.committed
+        ours = self._outstanding
+        done = ours if ours and committed and committed.seq >= ours.message.seq else None
+        if done is not None:
+            pending, visible = self._pending.contained(self.synced, contents)
+        elif self.epoch is None:
+            pending, visible = self._pending, NOTHING
+            self.local = contents
+        else:
+            pending, visible = self._pending.replaced(self.synced, contents)
+        self._enter(message)
+        changed = Changed(visible, None, None, message.epoch, message.version)
+        self._move_to(contents, pending, changed, events)
+        self.epoch, self.version = message.epoch, message.version
+        self.document_type = message.document_type
+        self._can_resume = True
+        self._trail.restart(message.version)
+        if committed is not None:
+            self._next_seq = max(self._next_seq, committed.seq + 1)
+        if done is not None and committed is not None:
+            self._finish(done)
+            events.append(Saved(done.message.seq, committed.version))
+        elif ours is not None:
+            self._rewrite(ours)
+        self._learn_peers(message.presence, events, complete=True)
+
+    def _rewrite(self, ours: Outstanding) -> None:
+        """Give the outstanding seq its payload over the new contents, or drop what came to nothing.
+
+        The first writing may still be committed: then it arrives in the stream under this seq, or,
+        if it was dropped here, as any other commit.
+        """
+        if not self._pending.outstanding:
+            self._finish(ours)
+            return
+        payload = wire.encode(self._pending.outstanding)
+        message = native.SubmitEdit(ours.message.seq, self.version, payload)
+        self._outstanding = Outstanding(message, ours.covers, rewritten=True)
+        self._must_send_edit = True
+
+    def _enter(self, message: native.Welcome | native.Reset) -> None:
+        self.access = wire.access_of(message.access)
+        self.author = message.author
+        self.limits = message.limits
+        if self._link is Link.GREETING:
+            self._link = Link.LIVE
+            self._must_send_edit = self._outstanding is not None
+            self._must_send_presence = self._presence is not None
+
+    def _learn_committed(self, committed: native.Named, events: list[Event]) -> None:
+        """The log has our seq. If at a version still to come, the stream will show it."""
+        ours = self._outstanding
+        if ours and ours.message.seq == committed.seq and committed.version <= self.version:
+            self._take_back(ours, events)
+            events.append(Saved(committed.seq, committed.version))
+
+    def _receive_error(self, error: native.ErrorReport, events: list[Event]) -> None:
+        ours = self._outstanding
+        if ours is None or error.seq != ours.message.seq:
+            events.append(error)
+        elif error.code in PASSING:
+            self._link = Link.DOWN
+            events.append(Reconnect(error.code, error.retry_after))
+        elif error.code == "edit_name_reused" and error.committed is not None and ours.rewritten:
+            self._learn_committed(error.committed, events)
+        elif error.code not in SETTLED_BY_WHAT_FOLLOWS:
+            operation = self._pending.outstanding
+            self._take_back(ours, events)
+            if error.committed is not None:
+                self._next_seq = max(self._next_seq, error.committed.seq + 1)
+            events.append(EditRefused(error.code, error.message, operation))
+
+    def _learn_peers(
+        self, entries: list[native.PresenceEntry], events: list[Event], *, complete: bool
+    ) -> None:
+        peers = merged(self.peers, entries, own=self.author, complete=complete)
+        if peers != self.peers:
+            self.peers = peers
+            events.append(PeersChanged())
+
+    # Every transition ends here ------------------------------------------------------------------
+
+    def _take_back(self, ours: Outstanding, events: list[Event]) -> None:
+        pending, visible = self._pending.taken_back(self.synced)
+        changed = Changed(visible, None, None, self.epoch or "", self.version)
+        self._move_to(self.synced, pending, changed, events)
+        self._finish(ours)
+
+    def _move_to(
+        self, synced: Rope, pending: Pending, changed: Changed, events: list[Event]
+    ) -> None:
+        if changed.operation:
+            self.local = self.local.apply(changed.operation)
+            self._move_selection(changed.operation)
+            events.append(changed)
+        self.synced, self._pending = synced, pending
+
+    def _finish(self, ours: Outstanding) -> None:
+        self._outstanding = None
+        self.edits_settled = ours.covers
+        self._count_settled()
+
+    def _count_settled(self) -> None:
+        if self._outstanding is None and not self._pending.buffer:
+            self.edits_settled = self.edits_made
+
+
+def _greets(message: native.ServerMessage) -> bool:
+    return isinstance(message, native.Welcome | native.Reset | native.ErrorReport | native.Goodbye)
