@@ -1,0 +1,50 @@
+"""Puts the parts together: the only place that names concrete adapters.
+
+`create_app` is also how the server is embedded in a program of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from collab import __version__
+from collab.catalog import Catalog
+from collab.registry import open_registry
+from collab.settings import Settings, load_settings
+from collab.storage.connect import open_store
+from collab.web import api, socket
+from collab.web.auth import Authenticator
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; without `settings` they are read from the environment.
+
+    Its lifespan opens the store and drains on the way out. Raises ConfigurationError.
+    """
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            open_store(settings.database_url) as store,
+            open_registry(store, settings) as registry,
+        ):
+            app.state.registry = registry
+            app.state.catalog = Catalog(store, registry, settings)
+            app.state.drain = registry.drain
+            yield
+
+    app = FastAPI(
+        title="collab",
+        version=__version__,
+        summary="Collaborative documents: one ordered, durable log each, edited live by many.",
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.auth = Authenticator(settings)
+    api.install(app)
+    app.include_router(socket.router)
+    return app
