@@ -29,9 +29,10 @@ from collab.errors import (
     WrongType,
 )
 from collab.greeting import Greeter, presence_entry
+from collab.inbox import Submission
 from collab.presence import Message, Presence
 from collab.protocols import native
-from collab.session import Session, Submission
+from collab.session import Session
 from collab.settings import Settings
 from collab.wakeup import Wakeup
 from collab.words import Access, Edit, author_of, check_client_id, digest_of

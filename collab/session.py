@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import anyio
-import msgspec
 
 from collab.authority import Authority, HistoryNeeded, Older, Outcome, Placed, Request, Staged
 from collab.committer import Committer
@@ -24,6 +23,7 @@ from collab.errors import (
     Unavailable,
 )
 from collab.history import History
+from collab.inbox import Inbox, Submission
 from collab.presence import MessageBoard, PresenceBoard
 from collab.storage import Append, AppendResult
 from collab.types import DocumentType
@@ -35,15 +35,6 @@ F = TypeVar("F")
 # One frame of the stream: enough to catch up in few, small enough to encode without a stall.
 _FRAME_COMMITS = 1000
 _FRAME_BYTES = 256 * 1024
-
-
-class Submission(msgspec.Struct):
-    """An edit on its way. `permitted` is asked at every staging, `answer` told once, when the edit
-    is durable or refused; it may neither block nor raise."""
-
-    edit: Edit
-    permitted: Callable[[], bool]
-    answer: Callable[[Outcome], None]
 
 
 class Follower(Protocol):
@@ -84,9 +75,7 @@ class Session:
         self._committer = committer
         self._now = now
         self._progressed = progressed
-        self._inbox: list[Submission] = []
-        self._inbox_limit = inbox_edits
-        self._inbox_taken = anyio.Event()
+        self._inbox = Inbox(inbox_edits)
         self._known_head = authority.version
         self._refreshing: list[anyio.Event] = []
         self._closing = False
@@ -193,21 +182,16 @@ class Session:
     # The write path -------------------------------------------------------------------------------
 
     def submit(self, submission: Submission) -> None:
-        """Take an edit.
-
-        The caller waits for `room` before it takes the next one from its client, so the inbox
-        exceeds its bound by at most one edit per client.
-        """
+        """Take an edit; wait for `room` before taking the next one from the same client."""
         if self._closing or self.ended is not None:
             submission.answer(self.ended or Restarting(retry_after=1))
             return
-        self._inbox.append(submission)
+        self._inbox.put(submission)
         self._wakeup.set()
 
     async def room(self) -> None:
         """Return when the inbox is below its bound, or nobody will read it any more."""
-        while len(self._inbox) >= self._inbox_limit and self.ended is None:
-            await self._inbox_taken.wait()
+        await self._inbox.room()
 
     async def edit(self, edit: Edit, permitted: Callable[[], bool]) -> Placed:
         """Submit and wait until it is durable; raises what it was refused with."""
@@ -254,10 +238,7 @@ class Session:
         if self.ended is not None:
             return
         self.ended = error
-        for submission in self._inbox:
-            submission.answer(error)
-        self._inbox.clear()
-        self._inbox_taken.set()
+        self._inbox.refuse(error)
         for seen in self._refreshing:
             seen.set()
         for follower in self.followers():
@@ -270,15 +251,9 @@ class Session:
             if self._refreshing or self._known_head > self.version:
                 await self._catch_up()
             elif self._inbox:
-                await self._commit(self._take_inbox())
+                await self._commit(self._inbox.take())
             else:
                 await self._wakeup.wait()
-
-    def _take_inbox(self) -> list[Submission]:
-        taken, self._inbox = self._inbox, []
-        self._inbox_taken.set()
-        self._inbox_taken = anyio.Event()
-        return taken
 
     async def _commit(self, submissions: list[Submission]) -> None:
         """Give a batch its place in the log, however often others are faster."""

@@ -1,4 +1,4 @@
-"""The native protocol's websocket endpoint: upgrade, hello, and who it is; then a `Peer` takes over.
+"""The native protocol's websocket endpoint: upgrade, hello, who it is; then a `Peer` takes over.
 
 Maps errors to close codes. Knows nothing of edits.
 """

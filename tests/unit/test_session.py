@@ -15,8 +15,8 @@ from collab.errors import (
     StoreFailure,
     Unavailable,
 )
+from collab.inbox import Submission
 from collab.registry import Registry
-from collab.session import Submission
 from collab.storage.memory import MemoryStore
 from collab.wakeup import Wakeup
 from tests.unit.nodes import TroubledStore, allowed, create, edit, insert, node, text_of
