@@ -14,7 +14,7 @@ import msgspec
 from collab.errors import InvalidOperation
 from collab.ot import utf16
 from collab.ot.attributes import without_nulls
-from collab.ot.delta import Delta, Op, chop, is_document, push_delete, push_insert, push_retain
+from collab.ot.delta import Delta, Op, is_document, normalize
 
 MAX_INTEGER = 2**53 - 1  # the largest that JavaScript holds exactly
 MAX_OPS = 20_000
@@ -95,7 +95,7 @@ def check(delta: Delta, limits: Limits, *, rich: bool = True) -> Delta:
                 _refuse(index, "an empty insert")
             if not utf16.is_well_formed(content):
                 _refuse(index, "half a surrogate pair")
-            push_insert(ops, content, without_nulls(attributes))
+            ops.append(Op(content, None, None, without_nulls(attributes)))
         elif content is not None:
             if not rich:
                 _refuse(index, "plain text has no embeds")
@@ -104,19 +104,16 @@ def check(delta: Delta, limits: Limits, *, rich: bool = True) -> Delta:
             _check_json(index, content, limits.max_depth)
             if len(_encoder.encode(content)) > limits.max_embed_bytes:
                 _refuse(index, f"an embed over {limits.max_embed_bytes} bytes")
-            push_insert(ops, content, without_nulls(attributes))
+            ops.append(Op(content, None, None, without_nulls(attributes)))
         else:
             length = deleted if deleted is not None else retained or 0
             total += length
             if not 0 < length <= MAX_INTEGER or total > MAX_INTEGER:
                 _refuse(index, "a length that is not 1 to 2^53 - 1")
-            if deleted is None:
-                push_retain(ops, length, attributes)
-            elif attributes is None:
-                push_delete(ops, length)
-            else:
+            if deleted is not None and attributes is not None:
                 _refuse(index, "a delete has no attributes")
-    return chop(ops)
+            ops.append(op)
+    return normalize(ops)
 
 
 def _check_json(index: int, value: object, depth: int) -> None:

@@ -76,67 +76,59 @@ def delete(length: int) -> Op:
 
 
 def normalize(ops: Iterable[Op]) -> Delta:
-    """The normal form of any ops; those without length are left out."""
-    pushed: list[Op] = []
+    """The normal form of any ops; those without length are left out. Linear, however many join."""
+    normal: list[Op] = []
+    text: Op | None = None  # a text that the next insert may join, and what has joined it
+    joined: list[str] = []
+    removed = 0  # deleted since the last retain; goes after all that is inserted there
     for op in ops:
-        push(pushed, op)
-    return chop(pushed)
+        content = op.insert
+        if content is not None:
+            if content == "":
+                continue
+            if text is not None:
+                if isinstance(content, str) and maps.same(text.attributes, op.attributes or None):
+                    joined.append(content)
+                    continue
+                normal.append(_joined(text, joined))
+                text = None
+            clean = op if op.attributes != {} else Op(content)
+            if isinstance(content, str):
+                text = clean
+            else:
+                normal.append(clean)
+        elif op.delete is not None:
+            removed += op.delete
+        elif op.retain:
+            if text is not None:
+                normal.append(_joined(text, joined))
+                text = None
+            if removed:
+                normal.append(Op(None, removed))
+                removed = 0
+            attributes = op.attributes or None
+            last = normal[-1] if normal else _NOTHING
+            if last.retain is not None and maps.same(last.attributes, attributes):
+                normal[-1] = Op(None, None, last.retain + op.retain, attributes)
+            else:
+                normal.append(op if op.attributes != {} else Op(None, None, op.retain))
+    if text is not None:
+        normal.append(_joined(text, joined))
+    if removed:
+        normal.append(Op(None, removed))
+    elif normal and normal[-1].retain is not None and normal[-1].attributes is None:
+        normal.pop()
+    return tuple(normal)
 
 
-def push(ops: list[Op], op: Op) -> None:
-    """Append `op` to `ops`, keeping the normal form (but for a plain retain at the end)."""
-    if op.insert is not None:
-        push_insert(ops, op.insert, op.attributes or None)
-    elif op.delete is not None:
-        push_delete(ops, op.delete)
-    else:
-        push_retain(ops, op.retain or 0, op.attributes or None)
-
-
-def push_insert(ops: list[Op], content: str | Embed, attributes: Attributes | None) -> None:
-    """`push` of an insert: it goes before a delete at the end, and joins a text like itself."""
-    if content == "":
-        return
-    place = len(ops)
-    if place and ops[-1].delete is not None:
-        place -= 1
-    if place and isinstance(content, str):
-        last = ops[place - 1]
-        if isinstance(last.insert, str) and maps.same(last.attributes, attributes):
-            ops[place - 1] = Op(last.insert + content, None, None, attributes)
-            return
-    ops.insert(place, Op(content, None, None, attributes))
-
-
-def push_delete(ops: list[Op], length: int) -> None:
-    """`push` of a delete."""
-    if length <= 0:
-        return
-    if ops:
-        last = ops[-1].delete
-        if last is not None:
-            ops[-1] = Op(None, last + length)
-            return
-    ops.append(Op(None, length))
-
-
-def push_retain(ops: list[Op], length: int, attributes: Attributes | None = None) -> None:
-    """`push` of a retain."""
-    if length <= 0:
-        return
-    if ops:
-        last = ops[-1]
-        if last.retain is not None and maps.same(last.attributes, attributes):
-            ops[-1] = Op(None, None, last.retain + length, attributes)
-            return
-    ops.append(Op(None, None, length, attributes))
-
-
-def chop(ops: list[Op]) -> Delta:
-    """Pushed ops as a Delta in normal form, without the plain retain at the end."""
-    if ops and ops[-1].retain is not None and ops[-1].attributes is None:
-        ops.pop()
-    return tuple(ops)
+def _joined(text: Op, more: list[str]) -> Op:
+    """A text insert with `more` at its end; empties `more`."""
+    if not more:
+        return text
+    assert isinstance(text.insert, str)
+    whole = text.insert + "".join(more)
+    more.clear()
+    return Op(whole, None, None, text.attributes)
 
 
 # Measuring ---------------------------------------------------------------------------------------
@@ -182,7 +174,7 @@ def compose(a: Delta, b: Delta) -> Delta:
     current = _NOTHING
     for op in b:
         if op.insert is not None:
-            push_insert(ops, op.insert, op.attributes)
+            ops.append(op)
             continue
         deleting = op.delete is not None
         wanted = op.delete or op.retain or 0
@@ -193,7 +185,7 @@ def compose(a: Delta, b: Delta) -> Delta:
                 current = a[index]
                 index += 1
                 if current.delete is not None:
-                    push_delete(ops, current.delete)
+                    ops.append(current)
                     continue
                 content = current.insert
                 left = current.length
@@ -203,9 +195,10 @@ def compose(a: Delta, b: Delta) -> Delta:
             wanted -= step
             if content is None:
                 if deleting:
-                    push_delete(ops, step)
+                    ops.append(Op(None, step))
                 else:
-                    push_retain(ops, step, maps.compose(current.attributes, op.attributes, True))
+                    attributes = maps.compose(current.attributes, op.attributes, True)
+                    ops.append(Op(None, None, step, attributes))
                 continue
             piece = content
             if isinstance(content, str) and (start or left):
@@ -213,19 +206,17 @@ def compose(a: Delta, b: Delta) -> Delta:
                 piece = content[start:end]
                 start = end
             if not deleting:
-                push_insert(ops, piece, maps.compose(current.attributes, op.attributes, False))
-        if deleting:
-            push_delete(ops, wanted)
-        else:
-            push_retain(ops, wanted, op.attributes)
+                attributes = maps.compose(current.attributes, op.attributes, False)
+                ops.append(Op(piece, None, None, attributes))
+        if wanted:
+            ops.append(Op(None, wanted) if deleting else Op(None, None, wanted, op.attributes))
     if left:
         if isinstance(content, str):
-            push_insert(ops, content[start:], current.attributes)
+            ops.append(Op(content[start:], None, None, current.attributes))
         else:
-            push_retain(ops, left, current.attributes)
-    for op in a[index:]:
-        push(ops, op)
-    return chop(ops)
+            ops.append(Op(None, None, left, current.attributes))
+    ops.extend(a[index:])
+    return normalize(ops)
 
 
 def invert(delta: Delta, base: Delta) -> Delta:
@@ -244,19 +235,19 @@ def invert_over(delta: Delta, read: Callable[[int, int], Iterable[Op]]) -> Delta
     position = 0
     for op in delta:
         if op.insert is not None:
-            push_delete(ops, op.length)
+            ops.append(Op(None, op.length))
             continue
         start = position
         position += op.length
         if op.delete is not None:
-            for old in read(start, position):
-                push(ops, old)
+            ops.extend(read(start, position))
         elif op.attributes is None:
-            push_retain(ops, op.length)
+            ops.append(op)
         else:
             for old in read(start, position):
-                push_retain(ops, old.length, maps.invert(op.attributes, old.attributes))
-    return chop(ops)
+                attributes = maps.invert(op.attributes, old.attributes)
+                ops.append(Op(None, None, old.length, attributes))
+    return normalize(ops)
 
 
 def reader(document: Delta) -> Callable[[int, int], list[Op]]:

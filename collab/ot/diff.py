@@ -16,7 +16,7 @@ import msgspec
 
 from collab.errors import InvalidOperation
 from collab.ot import attributes as maps
-from collab.ot.delta import Delta, Op, chop, push_delete, push_insert, push_retain
+from collab.ot.delta import Delta, Op, normalize
 from collab.ot.myers import Budget, Hunk, common_prefix, hunks
 
 # A script with more edits, or one that takes longer to find, is not worth it: what differs is
@@ -47,13 +47,11 @@ def diff(a: Delta, b: Delta) -> Delta:
     at = 0
     for hunk in _compare(a_text, b_text, 0, 0, 0, Budget(_MAX_STEPS)):
         _keep(ops, old, new, hunk.a_start - at)
-        for op in new.take(hunk.b_end - hunk.b_start):
-            push_insert(ops, op.insert or "", op.attributes)
-        for op in old.take(hunk.a_end - hunk.a_start):
-            push_delete(ops, op.length)
+        ops.extend(new.take(hunk.b_end - hunk.b_start))
+        ops.extend(Op(None, op.length) for op in old.take(hunk.a_end - hunk.a_start))
         at = hunk.a_end
     _keep(ops, old, new, len(a_text) - at)
-    return chop(ops)
+    return normalize(ops)
 
 
 def _compare(a: str, b: str, a_at: int, b_at: int, level: int, budget: Budget) -> Iterator[Hunk]:
@@ -105,10 +103,9 @@ def _keep(ops: list[Op], old: _Pieces, new: _Pieces, points: int) -> None:
         step = min(points, old.left, new.left)
         (was,), (now,) = old.take(step), new.take(step)
         if isinstance(was.insert, dict) and not maps.same(was.insert, now.insert):
-            push_insert(ops, now.insert or "", now.attributes)
-            push_delete(ops, 1)
+            ops += [now, Op(None, 1)]
         else:
-            push_retain(ops, was.length, maps.diff(was.attributes, now.attributes))
+            ops.append(Op(None, None, was.length, maps.diff(was.attributes, now.attributes)))
         points -= step
 
 

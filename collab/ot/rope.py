@@ -11,13 +11,9 @@ from itertools import chain
 from collab.errors import InvalidOperation
 from collab.ot import attributes as maps
 from collab.ot import utf16
-from collab.ot.delta import Delta, Op, base_length, compose, invert_over, is_document
+from collab.ot.delta import Delta, Op, base_length, invert_over, is_document
 from collab.ot.runs import Run, measure, to_ops, with_attributes
 from collab.ot.tree import Leaf, Node, build, collect, iterate, replace, root_of
-
-# Above so many ops for each KiB of document, building it anew is quicker than op by op.
-_BULK_OPS_PER_KIB = 0.5
-_BULK_OPS = 64
 
 
 class Rope:
@@ -62,8 +58,6 @@ class Rope:
             raise InvalidOperation(
                 f"an operation past the end of its document, which has {self.length} units"
             )
-        if len(operation) > _BULK_OPS + self.size / 1024 * _BULK_OPS_PER_KIB:
-            return Rope.of(compose(self.to_delta(), operation))
         root = self._root
         position = 0
         removed = 0  # deleted at `position`, not yet taken out, so that one descent does both

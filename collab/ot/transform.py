@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collab.ot import attributes as maps
 from collab.ot import utf16
-from collab.ot.delta import Delta, Embed, Op, chop, push_delete, push_insert, push_retain
+from collab.ot.delta import Delta, Embed, Op, normalize
 
 
 def transform(a: Delta, b: Delta, priority: bool) -> Delta:
@@ -30,14 +30,14 @@ def transform_any(a: Delta, b: Delta, priority: bool) -> Delta:
     ops: list[Op] = []
     count = len(a)
     index = left = 0  # the op of `a` after the current one, and what is left of the current one
-    current = None
+    current = Op()
     for op in b:
         if op.insert is not None:
             if priority and not left:
                 while index < count and a[index].insert is not None:
-                    push_retain(ops, a[index].length)
+                    ops.append(Op(None, None, a[index].length))
                     index += 1
-            push_insert(ops, op.insert, op.attributes)
+            ops.append(op)
             continue
         deleting = op.delete is not None
         wanted = op.delete or op.retain or 0
@@ -45,28 +45,26 @@ def transform_any(a: Delta, b: Delta, priority: bool) -> Delta:
         while wanted:
             if not left:
                 if index == count:
-                    current = None
                     break
                 current = a[index]
                 index += 1
                 if current.insert is not None:
-                    push_retain(ops, current.length)
+                    ops.append(Op(None, None, current.length))
                     continue
                 left = current.delete or current.retain or 0
             step = left if left < wanted else wanted
             left -= step
             wanted -= step
-            if current is None or current.delete is not None:
+            if current.delete is not None:
                 continue
             if deleting:
-                push_delete(ops, step)
+                ops.append(Op(None, step))
             else:
-                push_retain(ops, step, maps.transform(current.attributes, attributes, priority))
-        if deleting:
-            push_delete(ops, wanted)
-        else:
-            push_retain(ops, wanted, attributes)
-    return chop(ops)
+                kept = maps.transform(current.attributes, attributes, priority)
+                ops.append(Op(None, None, step, kept))
+        if wanted:
+            ops.append(Op(None, wanted) if deleting else Op(None, None, wanted, attributes))
+    return normalize(ops)
 
 
 def transform_position(delta: Delta, position: int, priority: bool = False) -> int:
