@@ -8,7 +8,6 @@ what `to_send` returns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -19,16 +18,9 @@ from collab.protocols import native
 from collab.words import Access, author_of
 from collab_client import wire
 from collab_client.events import Changed, EditRefused, Event, PeersChanged, Reconnect, Saved
-from collab_client.peers import Selection, Trail, merged
-from collab_client.pending import NOTHING, Pending
-
-SETTLED_BY_WHAT_FOLLOWS = frozenset(
-    {"below_floor", "base_above_head", "document_not_found", "not_signed_in"}
-)
-"""Errors after which the server sends a reset or closes: our edit waits for that."""
-
-PASSING = frozenset({"internal", "unavailable", "store_failure", "document_broken", "too_fast"})
-"""Errors that decide nothing about our edit: it is sent again on the next connection."""
+from collab_client.peers import Company, Selection
+from collab_client.pending import NOTHING, Outstanding, Pending
+from collab_client.verdicts import Verdict, verdict_on_edit
 
 
 class Link(Enum):
@@ -37,19 +29,6 @@ class Link(Enum):
     DOWN = "down"
     GREETING = "greeting"
     LIVE = "live"
-
-
-@dataclass(frozen=True, slots=True)
-class Outstanding:
-    """The edit that was sent and is not answered: the message as it goes out, every time.
-
-    `covers` counts the local edits that are durable once this one is; `rewritten` says that a reset
-    gave the seq another payload, so that either of them may be the one which is committed.
-    """
-
-    message: native.SubmitEdit
-    covers: int
-    rewritten: bool = False
 
 
 class Replica:
@@ -70,7 +49,7 @@ class Replica:
         self.limits: native.Limits | None = None
         self.synced = wire.EMPTY
         self.local = wire.EMPTY
-        self.peers: dict[str, native.PresenceEntry] = {}
+        self.company = Company()
         self.edits_made = 0
         self.edits_settled = 0
         self._client = client
@@ -80,9 +59,6 @@ class Replica:
         self._link = Link.DOWN
         self._must_send_edit = False
         self._can_resume = True
-        self._trail = Trail()
-        self._presence: tuple[Any, Selection | None] | None = None
-        self._must_send_presence = False
 
     @property
     def live(self) -> bool:
@@ -93,6 +69,11 @@ class Replica:
     def settled(self) -> bool:
         """Whether everything typed here is durable (or was refused)."""
         return self.edits_settled == self.edits_made
+
+    @property
+    def peers(self) -> dict[str, native.PresenceEntry]:
+        """Who else is here, by author; nobody while offline."""
+        return self.company.peers
 
     @property
     def outstanding(self) -> native.SubmitEdit | None:
@@ -122,10 +103,7 @@ class Replica:
     def connection_lost(self) -> list[Event]:
         """Whatever was sent may or may not have arrived; nobody is known to be here."""
         self._link = Link.DOWN
-        if not self.peers:
-            return []
-        self.peers = {}
-        return [PeersChanged()]
+        return [PeersChanged()] if self.company.leave() else []
 
     def to_send(self) -> list[native.ClientMessage]:
         """What is due on this connection now; each is handed out once per connection."""
@@ -138,9 +116,9 @@ class Replica:
             if self._outstanding is not None and self._must_send_edit:
                 messages.append(self._outstanding.message)
                 self._must_send_edit = False
-        if self._must_send_presence:
-            messages.append(self._presence_message())
-            self._must_send_presence = False
+        presence = self.company.to_send(self.synced, self._pending, self.version)
+        if presence is not None:
+            messages.append(presence)
         return messages
 
     def _submit_buffer(self) -> None:
@@ -157,8 +135,8 @@ class Replica:
     def edit(self, operation: Delta) -> None:
         """Apply a local operation at once; raises InvalidOperation if it does not fit `local`."""
         local = self.local.apply(operation)
-        self._move_selection(operation)
         self.local = local
+        self.company.moved(operation)
         self._pending = self._pending.typed(operation)
         self.edits_made += 1
         self._count_settled()
@@ -169,32 +147,11 @@ class Replica:
         `selection` is in units of `local`; it becomes the key `selection` of `state`, and moves
         with the text.
         """
-        self._presence = (state, selection)
-        self._must_send_presence = True
+        self.company.present(state, selection)
 
     def selection_of(self, author: str) -> Selection | None:
         """Where a peer's selection is in `local`; None without one, or out of our reach."""
-        entry = self.peers.get(author)
-        selection = Selection.of(entry.state) if entry else None
-        if entry is None or selection is None:
-            return None
-        moved = self._trail.move(selection, entry.version)
-        if moved is None:
-            return None
-        return moved.through(self._pending.outstanding).through(self._pending.buffer)
-
-    def _presence_message(self) -> native.SetPresence:
-        state, selection = self._presence or (None, None)
-        if selection is not None and isinstance(state, dict):
-            shown = self.synced.apply(self._pending.outstanding)
-            selection = selection.through(shown.invert(self._pending.buffer))
-            selection = selection.through(self.synced.invert(self._pending.outstanding))
-            state = {**state, "selection": selection.as_json()}
-        return native.SetPresence(state, self.version)
-
-    def _move_selection(self, operation: Delta) -> None:
-        if self._presence is not None and self._presence[1] is not None:
-            self._presence = (self._presence[0], self._presence[1].through(operation))
+        return self.company.selection_of(author, self._pending)
 
     # The server ----------------------------------------------------------------------------------
 
@@ -258,7 +215,7 @@ class Replica:
         changed = Changed(visible, author, user, self.epoch or "", event.version)
         self._move_to(synced, pending, changed, events)
         self.version = event.version
-        self._trail.add(event.version, operation)
+        self.company.trail.add(event.version, operation)
         if ours is not None:
             self._finish(ours)
             events.append(Saved(event.seq, event.version))
@@ -291,7 +248,7 @@ class Replica:
         self.epoch, self.version = message.epoch, message.version
         self.document_type = message.document_type
         self._can_resume = True
-        self._trail.restart(message.version)
+        self.company.trail.restart(message.version)
         if committed is not None:
             self._next_seq = max(self._next_seq, committed.seq + 1)
         if done is not None and committed is not None:
@@ -310,9 +267,7 @@ class Replica:
         if not self._pending.outstanding:
             self._finish(ours)
             return
-        payload = wire.encode(self._pending.outstanding)
-        message = native.SubmitEdit(ours.message.seq, self.version, payload)
-        self._outstanding = Outstanding(message, ours.covers, rewritten=True)
+        self._outstanding = ours.rewrite(self.version, wire.encode(self._pending.outstanding))
         self._must_send_edit = True
 
     def _enter(self, message: native.Welcome | native.Reset) -> None:
@@ -322,7 +277,7 @@ class Replica:
         if self._link is Link.GREETING:
             self._link = Link.LIVE
             self._must_send_edit = self._outstanding is not None
-            self._must_send_presence = self._presence is not None
+            self.company.arrive()
 
     def _learn_committed(self, committed: native.Named, events: list[Event]) -> None:
         """The log has our seq. If at a version still to come, the stream will show it."""
@@ -335,24 +290,24 @@ class Replica:
         ours = self._outstanding
         if ours is None or error.seq != ours.message.seq:
             events.append(error)
-        elif error.code in PASSING:
-            self._link = Link.DOWN
-            events.append(Reconnect(error.code, error.retry_after))
-        elif error.code == "edit_name_reused" and error.committed is not None and ours.rewritten:
-            self._learn_committed(error.committed, events)
-        elif error.code not in SETTLED_BY_WHAT_FOLLOWS:
-            operation = self._pending.outstanding
-            self._take_back(ours, events)
-            if error.committed is not None:
-                self._next_seq = max(self._next_seq, error.committed.seq + 1)
-            events.append(EditRefused(error.code, error.message, operation))
+            return
+        match verdict_on_edit(error, rewritten=ours.rewritten):
+            case Verdict.PASSING:
+                self._link = Link.DOWN
+                events.append(Reconnect(error.code, error.retry_after))
+            case Verdict.COMMITTED if error.committed is not None:
+                self._learn_committed(error.committed, events)
+            case Verdict.REFUSED:
+                operation = self._pending.outstanding
+                self._take_back(ours, events)
+                if error.committed is not None:
+                    self._next_seq = max(self._next_seq, error.committed.seq + 1)
+                events.append(EditRefused(error.code, error.message, operation))
 
     def _learn_peers(
         self, entries: list[native.PresenceEntry], events: list[Event], *, complete: bool
     ) -> None:
-        peers = merged(self.peers, entries, own=self.author, complete=complete)
-        if peers != self.peers:
-            self.peers = peers
+        if self.company.learn(entries, own=self.author, complete=complete):
             events.append(PeersChanged())
 
     # Every transition ends here ------------------------------------------------------------------
@@ -368,9 +323,10 @@ class Replica:
     ) -> None:
         if changed.operation:
             self.local = self.local.apply(changed.operation)
-            self._move_selection(changed.operation)
+            self.company.moved(changed.operation)
             events.append(changed)
         self.synced, self._pending = synced, pending
+        self._count_settled()
 
     def _finish(self, ours: Outstanding) -> None:
         self._outstanding = None

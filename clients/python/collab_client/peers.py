@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collab.ot.delta import Delta
+from collab.ot.rope import Rope
 from collab.ot.transform import transform_position
-from collab.protocols.native import PresenceEntry
+from collab.protocols.native import PresenceEntry, SetPresence
+from collab_client.pending import Pending
 
 REMEMBERED_COMMITS = 512
 """How far back positions can be moved; an older one is answered with None."""
@@ -75,16 +77,65 @@ class Trail:
         return selection
 
 
-def merged(
-    known: dict[str, PresenceEntry], entries: Iterable[PresenceEntry], *, own: str, complete: bool
-) -> dict[str, PresenceEntry]:
-    """The peers after an update, without ourselves; a state of None means that the peer left."""
-    peers = {} if complete else dict(known)
-    for entry in entries:
-        if entry.author == own:
-            continue
-        if entry.state is None:
-            peers.pop(entry.author, None)
-        else:
-            peers[entry.author] = entry
-    return peers
+class Company:
+    """Our own presence and that of the others."""
+
+    def __init__(self) -> None:
+        self.peers: dict[str, PresenceEntry] = {}
+        self.trail = Trail()
+        self._own: tuple[Any, Selection | None] | None = None
+        self._due = False
+
+    def present(self, state: Any, selection: Selection | None) -> None:
+        """Ours from now on; `selection` is in units of what the user sees."""
+        self._own = (state, selection)
+        self._due = True
+
+    def moved(self, operation: Delta) -> None:
+        """What the user sees changed by `operation`: our selection goes with it."""
+        if self._own is not None and self._own[1] is not None:
+            self._own = (self._own[0], self._own[1].through(operation))
+
+    def arrive(self) -> None:
+        """A new connection knows nothing of us yet."""
+        self._due = self._own is not None
+
+    def to_send(self, synced: Rope, pending: Pending, version: int) -> SetPresence | None:
+        """Ours if it is due, with positions of the log's state `synced` at `version`."""
+        if not self._due or self._own is None:
+            return None
+        self._due = False
+        state, selection = self._own
+        if selection is not None and isinstance(state, dict):
+            shown = synced.apply(pending.outstanding)
+            selection = selection.through(shown.invert(pending.buffer))
+            selection = selection.through(synced.invert(pending.outstanding))
+            state = {**state, "selection": selection.as_json()}
+        return SetPresence(state, version)
+
+    def selection_of(self, author: str, pending: Pending) -> Selection | None:
+        """A peer's selection in what the user sees; None without one, or out of our reach."""
+        entry = self.peers.get(author)
+        selection = Selection.of(entry.state) if entry else None
+        if entry is None or selection is None:
+            return None
+        moved = self.trail.move(selection, entry.version)
+        if moved is None:
+            return None
+        return moved.through(pending.outstanding).through(pending.buffer)
+
+    def learn(self, entries: Iterable[PresenceEntry], *, own: str, complete: bool) -> bool:
+        """Take news of peers (with `complete`, of all there are); whether that changed anything."""
+        peers = {} if complete else dict(self.peers)
+        for entry in entries:
+            if entry.state is None or entry.author == own:
+                peers.pop(entry.author, None)
+            else:
+                peers[entry.author] = entry
+        changed = peers != self.peers
+        self.peers = peers
+        return changed
+
+    def leave(self) -> bool:
+        """The connection is lost, and with it all knowledge of the others."""
+        return self.learn((), own="", complete=True)

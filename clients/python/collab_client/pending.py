@@ -1,7 +1,7 @@
 """The edits that are not in the log yet, and how they move when the log does.
 
 Owns the algebra: which operation is rebased over which, and with which priority. Knows nothing of
-messages, versions or connections.
+connections, nor of when what is sent.
 
 The law behind all of it: the state that the user sees is always the log's state, then
 `outstanding`, then `buffer`. What is committed goes first at a tie, so a client's operation is
@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from collab.ot.delta import Delta, compose
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
 from collab.ot.transform import transform
+from collab.protocols.native import SubmitEdit
 
 NOTHING: Delta = ()
 
@@ -24,6 +27,23 @@ NOTHING: Delta = ()
 def cross(committed: Delta, mine: Delta) -> tuple[Delta, Delta]:
     """Two operations over one state, as (mine over committed, committed over mine)."""
     return transform(committed, mine, True), transform(mine, committed, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """The edit that was sent and is not answered: the message as it goes out, every time.
+
+    `covers` counts the local edits that are durable once this one is; `rewritten` says that a reset
+    gave the seq another payload, so that either of them may be the one which is committed.
+    """
+
+    message: SubmitEdit
+    covers: int
+    rewritten: bool = False
+
+    def rewrite(self, base: int, payload: msgspec.Raw) -> Outstanding:
+        """The same seq with another base and payload."""
+        return Outstanding(SubmitEdit(self.message.seq, base, payload), self.covers, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from collab_client import wire
 from collab_client.core import Replica
 from collab_client.events import Changed, EditRefused, PeersChanged, Reconnect, Saved
 from collab_client.peers import Selection
-
-from .room import LIMITS, Client, Server, converge, delete, insert, room
+from tests.unit.client.room import LIMITS, Client, Server, converge, delete, insert, room
 
 
 def edits_sent(client: Client) -> list[native.SubmitEdit]:
@@ -171,6 +170,17 @@ def test_commit_that_does_not_fit_is_healed_by_whole_contents() -> None:
     hello = a.replica.connection_opened()
     assert hello.epoch is None
     converge(server, [a], "1abc")
+
+
+def test_buffer_that_others_made_needless_is_settled() -> None:
+    _, (a, b) = room("a b", "abc")
+    a.drop()
+    a.deletes(1, 1)
+    b.deletes(1, 1)
+    b.sync()
+    a.sync()
+    assert a.replica.settled
+    assert edits_sent(a) == []
 
 
 # Lost connections --------------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""What the server's codes mean: for an edit that is on its way, and for the connection.
+
+Owns these two tables alone, so that every rule of the kind is read in one place.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from collab.protocols.native import CloseCode, ErrorReport
+from collab_client import errors
+
+
+class Verdict(Enum):
+    """What an error report says about the edit it names."""
+
+    WAIT = "a reset or a close follows, and decides"
+    PASSING = "nothing is decided: send it again on another connection"
+    COMMITTED = "the log has another writing of it"
+    REFUSED = "it will never be in the log"
+
+
+_VERDICTS = {
+    "below_floor": Verdict.WAIT,
+    "base_above_head": Verdict.WAIT,
+    "document_not_found": Verdict.WAIT,
+    "not_signed_in": Verdict.WAIT,
+    "internal": Verdict.PASSING,
+    "unavailable": Verdict.PASSING,
+    "store_failure": Verdict.PASSING,
+    "document_broken": Verdict.PASSING,
+    "too_fast": Verdict.PASSING,
+}
+
+_FINAL: dict[int, type[errors.Closed]] = {
+    CloseCode.WRONG_KIND: errors.ProtocolFailed,
+    CloseCode.BAD_UTF8: errors.ProtocolFailed,
+    CloseCode.TOO_BIG: errors.ProtocolFailed,
+    CloseCode.MALFORMED: errors.ProtocolFailed,
+    CloseCode.NOT_SIGNED_IN: errors.NotSignedIn,
+    CloseCode.NOT_ALLOWED: errors.NotAllowed,
+    CloseCode.NOT_FOUND: errors.NotFound,
+    CloseCode.REPLACED: errors.Replaced,
+    CloseCode.QUOTA: errors.OverQuota,
+    CloseCode.WRONG_TYPE: errors.WrongType,
+}
+
+_PASSING_4400S = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
+
+
+def verdict_on_edit(error: ErrorReport, *, rewritten: bool) -> Verdict:
+    """What `error` says about the edit that it names; `rewritten`: two writings of it are out."""
+    if error.code == "edit_name_reused" and error.committed is not None and rewritten:
+        return Verdict.COMMITTED
+    return _VERDICTS.get(error.code, Verdict.REFUSED)
+
+
+def failure_of(close_code: int, reason: str, *, known: bool) -> errors.Closed | None:
+    """Why a connection closed so is the last one; None if the next may do better.
+
+    `known`: we have had the document, so that its absence means that it is gone.
+    """
+    if close_code in _PASSING_4400S:
+        return None
+    failure = _FINAL.get(close_code)
+    if failure is None:
+        if not 4400 <= close_code <= 4499:
+            return None
+        failure = errors.Closed
+    if failure is errors.NotFound and known:
+        failure = errors.Gone
+    text = failure.__doc__ or ""
+    return failure(reason or text.splitlines()[0], close_code)
