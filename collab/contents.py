@@ -1,0 +1,225 @@
+"""What is in the documents, now and earlier, and edits that come one at a time.
+
+Owns reading content and log at any version, and committing for somebody who is not connected: each
+change goes through the document's session, so it is ordered, rebased and named like anybody's.
+Knows nothing of HTTP, tokens or rights: who may is asked of the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+
+from collab.errors import BelowFloor, DocumentNotFound, PreconditionFailed
+from collab.loading import load_state
+from collab.registry import Registry
+from collab.session import Session
+from collab.storage import Store
+from collab.types.known import document_type
+from collab.words import Commit, Document, Edit, Head, author_of, digest_of
+
+T = TypeVar("T")
+
+# Work on content of this size or more goes to a thread, so that the others are not kept waiting.
+_THREAD_BYTES = 64 * 1024
+
+
+class Writer(msgspec.Struct, frozen=True):
+    """Who submits an edit without being connected.
+
+    `key` makes a repeated request the same edit; it holds no colon. `permitted` is asked at the
+    moment the edit gets its place.
+    """
+
+    user: str | None
+    key: str
+    permitted: Callable[[], bool]
+
+    @property
+    def author(self) -> str:
+        """The author of this one edit."""
+        return author_of(f"http:{self.user or '-'}:{self.key}")
+
+
+class Content(msgspec.Struct, frozen=True):
+    """A document's content at a version, in one of its type's formats."""
+
+    epoch: str
+    version: int
+    body: bytes
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """Where an edit stands in the log. `operation` is it as applied, encoded; None if the log no
+    longer has it. `duplicate`: it had been committed before this request."""
+
+    epoch: str
+    version: int
+    author: str
+    operation: bytes | None
+    duplicate: bool
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A run of commits, and the document's head when they were read."""
+
+    head: Head
+    commits: Sequence[Commit]
+
+
+class Contents:
+    """Content and log of the documents of `store`, those that are open in `registry` included."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    async def row(self, id: str) -> Document:
+        """The document's row; raises DocumentNotFound."""
+        document = await self._store.get(id)
+        if document is None:
+            raise DocumentNotFound
+        return document
+
+    async def head(self, id: str) -> Head:
+        """Where the document's log stands; raises DocumentNotFound."""
+        session = await self._fresh(id)
+        if session is not None:
+            return Head(session.epoch, session.version)
+        document = await self.row(id)
+        return Head(document.epoch, document.version)
+
+    async def content(self, id: str, format: str = "text", version: int | None = None) -> Content:
+        """The content at the head or at `version`.
+
+        Raises DocumentNotFound, UnknownFormat, BaseAboveHead, VersionUnavailable, DocumentBroken.
+        """
+        document = await self.row(id)
+        head, state = await self.state(document, version)
+        type = document_type(document.type)
+        return Content(
+            head.epoch, head.version, await aside(type.size(state), type.render, state, format)
+        )
+
+    async def replace(
+        self, id: str, match: Head | None, content: bytes, format: str, writer: Writer
+    ) -> Committed:
+        """Make the content what is given, as an edit of the version that `match` names.
+
+        What others have written since stays: the difference is rebased over it. Without `match` it
+        is taken against the head. Raises PreconditionFailed (another epoch), InvalidContent,
+        UnknownFormat, BaseAboveHead, BelowFloor, VersionUnavailable, NameReused and what an edit
+        is refused with.
+        """
+        async with self._registry.open(id) as session:
+            if match is not None:
+                _check_epoch(session, match.epoch)
+            base = match.version if match else None
+            digest = digest_of(base, b"content:%s:%s" % (format.encode(), content))
+            type = session.type
+            # Read first of all, so that a resend of something impossible is refused as the first.
+            new = await aside(len(content), type.read_content, content, format)
+            if session.committed_by(writer.author) is not None:
+                # A resend is told by its digest; the state it was made on may be long gone.
+                version, old = session.version, new
+            else:
+                version, old = await self._base_state(session, base)
+            operation = await aside(len(content) + type.size(old), type.difference, old, new)
+            return await self._submit(session, version, operation, digest, writer)
+
+    async def _base_state(self, session: Session, version: int | None) -> tuple[int, Any]:
+        if version is None or version == session.version:
+            return session.version, session.state
+        if version > session.version:
+            await session.refresh()
+        loaded = await self._store.load(session.id, at=version)
+        if loaded is None or loaded.document.epoch != session.epoch:
+            raise DocumentNotFound
+        return version, await load_state(loaded, session.type)
+
+    async def state(self, document: Document, version: int | None) -> tuple[Head, Any]:
+        """The state at the head or at `version`, and where that is; raises as `content`."""
+        session = await self._fresh(document.id)
+        if session is not None and version in {None, session.version}:
+            return Head(session.epoch, session.version), session.state
+        loaded = await self._store.load(document.id, at=version)
+        if loaded is None:
+            raise DocumentNotFound
+        reached = loaded.document.version if version is None else version
+        state = await load_state(loaded, document_type(loaded.document.type))
+        return Head(loaded.document.epoch, reached), state
+
+    async def _fresh(self, id: str) -> Session | None:
+        """The session if the document is open here, having seen what other nodes have written."""
+        session = self._registry.opened(id)
+        if session is not None and self._store.shared:
+            await session.refresh()
+        return session
+
+    async def edit(
+        self,
+        id: str,
+        operation: bytes,
+        writer: Writer,
+        *,
+        base: int | None = None,
+        epoch: str | None = None,
+    ) -> Committed:
+        """Commit an operation that was made on version `base`, or else is meant for the head.
+
+        Raises PreconditionFailed (another epoch), InvalidOperation, BaseAboveHead, BelowFloor,
+        NameReused, NotAllowed, DocumentTooLarge, Unavailable.
+        """
+        async with self._registry.open(id) as session:
+            if epoch is not None:
+                _check_epoch(session, epoch)
+            parsed = session.type.parse(operation)
+            return await self._submit(session, base, parsed, digest_of(base, operation), writer)
+
+    async def edits(self, id: str, after: int, limit: int, epoch: str | None = None) -> Page:
+        """At most `limit` commits that follow version `after`.
+
+        Raises DocumentNotFound, PreconditionFailed (another epoch), BelowFloor, BaseAboveHead.
+        """
+        document = await self.row(id)
+        if epoch is not None and epoch != document.epoch:
+            raise PreconditionFailed(_OTHER_EPOCH)
+        commits = await self._store.read(id, document.epoch, after, limit)
+        reached = max(document.version, commits[-1].version if commits else 0)
+        return Page(Head(document.epoch, reached), commits)
+
+    async def _submit(
+        self, session: Session, base: int | None, operation: Any, digest: bytes, writer: Writer
+    ) -> Committed:
+        author = writer.author
+        edit = Edit(author, 1, base, operation, digest, writer.user)
+        placed = await session.edit(edit, writer.permitted)
+        duplicate = placed.commit is None
+        commit = placed.commit or await self._commit_at(session, placed.version)
+        applied = None if commit is None else commit.operation
+        return Committed(session.epoch, placed.version, author, applied, duplicate)
+
+    async def _commit_at(self, session: Session, version: int) -> Commit | None:
+        try:
+            found = await self._store.read(session.id, session.epoch, version - 1, 1)
+        except BelowFloor:
+            return None
+        return found[0] if found else None
+
+
+_OTHER_EPOCH = "the document was deleted and made again since, its epoch is another one"
+
+
+def _check_epoch(session: Session, epoch: str) -> None:
+    if epoch != session.epoch:
+        raise PreconditionFailed(_OTHER_EPOCH)
+
+
+async def aside(size: int, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a pure function on values of `size` bytes together: here, or in a thread if large."""
+    if size < _THREAD_BYTES:
+        return function(*arguments)
+    return await anyio.to_thread.run_sync(function, *arguments)

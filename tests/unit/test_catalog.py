@@ -1,0 +1,237 @@
+"""The catalog: what can be done to documents without being connected to one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from collab.catalog import Catalog, merge_patch
+from collab.contents import Writer
+from collab.errors import (
+    BaseAboveHead,
+    DocumentExists,
+    DocumentNotFound,
+    DocumentTooLarge,
+    InvalidDocumentId,
+    NameReused,
+    NotAllowed,
+    PreconditionFailed,
+    TooLarge,
+    UnknownFormat,
+    WrongType,
+)
+from collab.registry import open_registry
+from collab.settings import Settings
+from collab.storage.memory import MemoryStore
+from collab.words import Head
+
+pytestmark = pytest.mark.anyio
+
+
+def writer(key: str = "key", user: str | None = "alice", permitted: bool = True) -> Writer:
+    return Writer(user, key, lambda: permitted)
+
+
+@asynccontextmanager
+async def node(store: MemoryStore, **settings: Any) -> AsyncIterator[Catalog]:
+    """One node's catalog over `store`."""
+    checked = Settings(database_url="memory://", **settings)
+    async with open_registry(store, checked) as registry:
+        yield Catalog(store, registry, checked)
+
+
+@pytest.fixture
+async def catalog() -> AsyncIterator[Catalog]:
+    async with node(MemoryStore()) as made:
+        yield made
+
+
+async def text(catalog: Catalog, id: str, version: int | None = None) -> str:
+    return (await catalog.contents.content(id, "text", version)).body.decode()
+
+
+async def test_initial_content_is_the_first_commit(catalog: Catalog) -> None:
+    document = await catalog.create("a", "text", writer(), content=b"one", metadata={"k": 1})
+    assert (document.version, document.metadata) == (1, {"k": 1})
+    (commit,) = (await catalog.contents.edits("a", 0, 10)).commits
+    assert commit.operation == b'[{"insert":"one"}]'
+    (credit,) = commit.credits
+    assert (credit.author, credit.seq, credit.user) == (writer().author, 1, "alice")
+    assert await text(catalog, "a") == "one"
+
+
+async def test_a_document_without_content_is_at_version_0(catalog: Catalog) -> None:
+    assert (await catalog.create("a", "text", writer())).version == 0
+    assert (await catalog.create("b", "text", writer(), content=b"")).version == 0
+    assert await text(catalog, "a") == ""
+
+
+async def test_what_cannot_be_made_leaves_nothing(catalog: Catalog) -> None:
+    async def refused(
+        error: type[Exception], id: str = "b", type: str = "text", **more: Any
+    ) -> None:
+        with pytest.raises(error):
+            await catalog.create(id, type, writer(), **more)
+
+    await catalog.create("a", "text", writer())
+    await refused(DocumentExists, "a")
+    await refused(InvalidDocumentId, "a/b")
+    await refused(WrongType, "b", type="poem")
+    await refused(UnknownFormat, "b", content=b"x", format="poem")
+    await refused(TooLarge, "b", metadata={"k": "x" * 20_000})
+    listing = await catalog.list(lambda id: True)
+    assert [document.id for document in listing.documents] == ["a"]
+
+
+async def test_the_list_goes_on_behind_pages_of_what_is_not_readable(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.catalog._PAGE_DOCUMENTS", 3)
+    for number in range(20):
+        await catalog.create(f"d{number:02}", "text", writer())
+    readable: Callable[[str], bool] = {"d01", "d15", "d19"}.__contains__
+    listing = await catalog.list(readable, limit=2)
+    assert [document.id for document in listing.documents] == ["d01", "d15"]
+    assert listing.next == "d15"
+    listing = await catalog.list(readable, limit=2, after="d15")
+    assert [document.id for document in listing.documents] == ["d19"]
+    assert listing.next is None
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "merged"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+        ({"a": "foo"}, "bar", "bar"),
+    ],
+)
+def test_merge_patches_do_what_their_rfc_says(target: Any, patch: Any, merged: Any) -> None:
+    assert merge_patch(target, patch) == merged
+
+
+async def test_no_patch_overwrites_another(catalog: Catalog) -> None:
+    await catalog.create("a", "text", writer())
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(catalog.patch_metadata, "a", {f"k{number}": number})
+    document = await catalog.get("a")
+    assert document.metadata == {f"k{number}": number for number in range(10)}
+
+
+async def test_a_deleted_document_may_be_made_again(catalog: Catalog) -> None:
+    first = await catalog.create("a", "text", writer(), content=b"one")
+    await catalog.contents.edit("a", b'[{"insert":"x"}]', writer("1"))
+    await catalog.delete("a")
+    with pytest.raises(DocumentNotFound):
+        await catalog.contents.edit("a", b'[{"insert":"x"}]', writer("2"))
+    with pytest.raises(DocumentNotFound):
+        await catalog.delete("a")
+    second = await catalog.create("a", "text", writer(), content=b"two")
+    assert second.epoch != first.epoch
+    assert await text(catalog, "a") == "two"
+    with pytest.raises(PreconditionFailed):
+        edit = b'[{"insert":"x"}]'
+        await catalog.contents.edit("a", edit, writer("2"), base=1, epoch=first.epoch)
+            "a", b'[{"insert":"x"}]', writer("2"), base=1, epoch=first.epoch
+        )
+    with pytest.raises(PreconditionFailed):
+        await catalog.contents.edits("a", 0, 10, first.epoch)
+
+
+async def test_an_edit_is_committed_once(catalog: Catalog) -> None:
+    await catalog.create("a", "text", writer(), content=b"one")
+    first = await catalog.contents.edit("a", b'[{"insert":"x"}]', writer("1"), base=1)
+    again = await catalog.contents.edit("a", b'[{"insert":"x"}]', writer("1"), base=1)
+    assert (first.version, first.duplicate) == (2, False)
+    assert (again.version, again.duplicate, again.operation) == (2, True, first.operation)
+    with pytest.raises(NameReused):
+        await catalog.contents.edit("a", b'[{"insert":"y"}]', writer("1"), base=1)
+    other = await catalog.contents.edit("a", b'[{"insert":"y"}]', writer("1", user="bob"), base=1)
+    assert other.version == 3
+
+
+async def test_an_edit_without_permission_changes_nothing(catalog: Catalog) -> None:
+    await catalog.create("a", "text", writer(), content=b"one")
+    with pytest.raises(NotAllowed):
+        await catalog.contents.edit("a", b'[{"insert":"x"}]', writer("1", permitted=False))
+    with pytest.raises(NotAllowed):
+        await catalog.contents.replace("a", None, b"two", "text", writer("1", permitted=False))
+    assert await text(catalog, "a") == "one"
+
+
+async def test_a_replacement_of_an_old_version_is_rebased(catalog: Catalog) -> None:
+    document = await catalog.create("a", "text", writer(), content=b"one two")
+    await catalog.contents.edit("a", b'[{"insert":"zero "}]', writer("1"))
+    match = Head(document.epoch, 1)
+    committed = await catalog.contents.replace("a", match, b"one 2", "text", writer("2"))
+    assert committed.version == 3
+    assert await text(catalog, "a") == "zero one 2"
+    assert await text(catalog, "a", 2) == "zero one two"
+    with pytest.raises(BaseAboveHead):
+        await catalog.contents.replace("a", Head(document.epoch, 9), b"x", "text", writer("3"))
+
+
+async def test_large_content_does_not_hold_up_the_others(catalog: Catalog) -> None:
+    large = "".join(f"line {number}\n" for number in range(20_000))
+    await catalog.create("a", "text", writer(), content=large.encode())
+    changed = large.replace("line 10000\n", "changed\n")
+    committed = await catalog.contents.replace("a", None, changed.encode(), "text", writer("1"))
+    assert committed.operation is not None
+    assert len(committed.operation) < 200
+    assert await text(catalog, "a") == changed
+
+
+async def test_content_over_the_bound_is_refused() -> None:
+    async with node(MemoryStore(), max_document_bytes=10) as catalog:
+        with pytest.raises(DocumentTooLarge):
+            await catalog.create("a", "text", writer(), content=b"x" * 11)
+        await catalog.create("a", "text", writer(), content=b"x" * 10)
+        with pytest.raises(DocumentTooLarge):
+            await catalog.contents.replace("a", None, b"x" * 11, "text", writer("1"))
+
+
+async def test_what_another_node_has_written_is_read() -> None:
+    store = MemoryStore(shared=True)
+    async with node(store) as one, node(store) as two:
+        await one.create("a", "text", writer(), content=b"one")
+        for number, (writing, reading) in enumerate([(one, two), (two, one)] * 3, 2):
+            operation = b'[{"insert":"%d "}]' % number
+            committed = await writing.contents.edit("a", operation, writer(str(number)))
+            assert committed.version == number
+            assert (await reading.contents.head("a")).version == number
+            assert (await text(reading, "a")).startswith(f"{number} ")
+            assert (await reading.contents.content("a")).version == number
+
+
+async def test_a_resend_to_another_node_is_the_same_edit() -> None:
+    store = MemoryStore(shared=True)
+    async with node(store) as one, node(store) as two:
+        await one.create("a", "text", writer(), content=b"one")
+        await two.contents.edit("a", b'[{"insert":"before "}]', writer("0"))
+        first = await one.contents.edit("a", b'[{"insert":"x"}]', writer("1"), base=1)
+        again = await two.contents.edit("a", b'[{"insert":"x"}]', writer("1"), base=1)
+        assert (again.version, again.duplicate) == (first.version, True)
+
+
+async def test_messages_and_presence_of_nobody(catalog: Catalog) -> None:
+    await catalog.create("a", "text", writer())
+    assert await catalog.presence("a") == []
+    await catalog.post("a", writer(), {"say": "hi"})
+    with pytest.raises(DocumentNotFound):
+        await catalog.presence("b")
+    with pytest.raises(DocumentNotFound):
+        await catalog.post("b", writer(), 1)
