@@ -1,0 +1,124 @@
+"""A document's content as one resource, with an ETag that names the state it shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+
+from collab.errors import Malformed, PreconditionRequired
+from collab.protocols.native import MAX_INTEGER
+from collab.web import schemas
+from collab.web.answers import parse_etag, version_headers
+from collab.web.bodies import StrictRoute, media_type
+from collab.web.dependencies import DocumentId, Reader, TheContents, WritingCaller
+from collab.web.edits import committed_answer
+from collab.words import Head
+
+router = APIRouter(prefix="/v1/documents/{id}", tags=["content"], route_class=StrictRoute)
+
+_MEDIA_TYPES = {"text": "text/plain; charset=utf-8", "json": "application/json"}
+_FORMATS = {"text/plain": "text", "application/json": "json"}
+
+_DELTA_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "object"},
+    "example": [{"insert": "hello"}],
+}
+_BOTH_MEDIA_TYPES: dict[str, Any] = {
+    "text/plain": {"schema": {"type": "string", "example": "hello"}},
+    "application/json": {"schema": _DELTA_SCHEMA},
+}
+
+
+@router.get(
+    "/content",
+    response_class=Response,
+    responses={
+        200: {
+            "content": _BOTH_MEDIA_TYPES,
+            "headers": {
+                name: {"schema": {"type": "string"}, "description": meaning}
+                for name, meaning in (
+                    ("ETag", '`"epoch:version"`'),
+                    ("Collab-Epoch", "the document's epoch"),
+                    ("Collab-Version", "the version the content is from"),
+                )
+            },
+        },
+        304: {"description": "The content is still what If-None-Match names."},
+    },
+)
+async def get_content(
+    id: DocumentId,
+    contents: TheContents,
+    caller: Reader,
+    format: Annotated[str, Query(max_length=64, examples=["text"])] = "text",
+    version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The content at the newest version, or as it was at `version`."""
+    if if_none_match is not None:
+        head = await contents.head(id)
+        shown = Head(head.epoch, head.version if version is None else version)
+        if shown.version <= head.version and _matches(if_none_match, shown):
+            return Response(status_code=304, headers=version_headers(shown))
+    content = await contents.content(id, format, version)
+    return Response(
+        content.body,
+        headers=version_headers(Head(content.epoch, content.version)),
+        media_type=_MEDIA_TYPES.get(format, "application/octet-stream"),
+    )
+
+
+@router.put(
+    "/content",
+    response_model=schemas.CommittedEdit,
+    openapi_extra={"requestBody": {"required": True, "content": _BOTH_MEDIA_TYPES}},
+)
+async def put_content(
+    id: DocumentId,
+    request: Request,
+    contents: TheContents,
+    caller: WritingCaller,
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The ETag of the content that is replaced, or `*`.",
+            examples=['"5b1c0e5c1d2f3a4b:1"', "*"],
+        ),
+    ] = None,
+) -> Response:
+    """Replace the content that If-Match names.
+
+    What changed against it becomes one edit, which is rebased over everything written since; so
+    nothing that others type meanwhile is lost. `*` takes the difference against the newest content.
+    """
+    if if_match is None:
+        raise PreconditionRequired("send If-Match: the ETag of the content you replace, or *")
+    match = None if if_match.strip() == "*" else _expected(if_match)
+    format = _FORMATS.get(media_type(request))
+    if format is None:
+        raise HTTPException(415, f"content is sent as {' or '.join(_FORMATS)}")
+    committed = await contents.replace(id, match, await request.body(), format, caller.writer(id))
+    # Without an ETag: after a rebase the content is not what was sent, and has to be read.
+    return committed_answer(committed)
+
+
+def _expected(if_match: str) -> Head:
+    if "," in if_match:
+        raise Malformed("If-Match names one state: what was changed is found by comparing with it")
+    return parse_etag(if_match)
+
+
+def _matches(if_none_match: str, head: Head) -> bool:
+    """Whether one of the listed tags is this state's; what is no tag of ours matches nothing."""
+    if if_none_match.strip() == "*":
+        return True
+    for tag in if_none_match.split(","):
+        try:
+            if parse_etag(tag) == head:
+                return True
+        except Malformed:
+            continue
+    return False

@@ -1,0 +1,141 @@
+"""What the routes are given: the parts of the application, and who is asking.
+
+Owns the rule who is told what: without any right to a document there is none (404), with too
+little it is forbidden (403).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Header, Path, Request
+
+from collab.catalog import Catalog
+from collab.contents import Contents, Writer
+from collab.errors import DocumentNotFound, Malformed, NotAllowed
+from collab.registry import Registry
+from collab.settings import Settings
+from collab.web.auth import Authenticator, Principal, bearer
+from collab.words import Access, check_document_id
+
+# No colon: it ends the user's name in the name of an edit.
+_KEY = re.compile(r"[!-9;-~]{1,200}")
+
+
+async def _catalog(request: Request) -> Catalog:
+    catalog: Catalog = request.app.state.catalog
+    return catalog
+
+
+async def _contents(request: Request) -> Contents:
+    return (await _catalog(request)).contents
+
+
+async def _registry(request: Request) -> Registry:
+    registry: Registry = request.app.state.registry
+    return registry
+
+
+async def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+async def _document_id(
+    id: Annotated[
+        str,
+        Path(
+            description="Letters, digits and `. _ : ~ @ -`; the first a letter or digit.",
+            min_length=1,
+            max_length=200,
+            examples=["notes"],
+        ),
+    ],
+) -> str:
+    return check_document_id(id)
+
+
+async def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Makes a repeated request the same edit. Visible ASCII without a colon.",
+            examples=["5f1c0b1e"],
+        ),
+    ] = None,
+) -> str:
+    """The key, or one that nobody will use again."""
+    if idempotency_key is None:
+        return secrets.token_hex(16)
+    if _KEY.fullmatch(idempotency_key) is None:
+        raise Malformed("an Idempotency-Key is 1 to 200 visible ASCII characters, no colon")
+    return idempotency_key
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, with the key of the request."""
+
+    principal: Principal
+    key: str
+
+    def may_read(self, id: str) -> bool:
+        return self.principal.access(id) >= Access.READ
+
+    def check(self, id: str, needed: Access) -> None:
+        """Raises DocumentNotFound or NotAllowed."""
+        access = self.principal.access(id)
+        if access < Access.READ:
+            raise DocumentNotFound
+        if access < needed:
+            raise NotAllowed(f"you have the right to {access.name.lower()} this document only")
+
+    def check_new(self, id: str) -> None:
+        """Raises NotAllowed if the caller may not make a document of that id."""
+        if self.principal.access(id) < Access.WRITE:
+            raise NotAllowed("you may not make a document of this id")
+
+    def writer(self, id: str) -> Writer:
+        """The caller as the author of an edit of the document."""
+        return Writer(
+            self.principal.user, self.key, lambda: self.principal.access(id) >= Access.WRITE
+        )
+
+
+async def _caller(request: Request, key: Annotated[str, Depends(_idempotency_key)]) -> Caller:
+    auth: Authenticator = request.app.state.auth
+    return Caller(auth.authenticate(bearer(request.headers)), key)
+
+
+TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
+TheContents: TypeAlias = Annotated[Contents, Depends(_contents)]
+TheRegistry: TypeAlias = Annotated[Registry, Depends(_registry)]
+TheSettings: TypeAlias = Annotated[Settings, Depends(_settings)]
+TheCaller: TypeAlias = Annotated[Caller, Depends(_caller)]
+DocumentId: TypeAlias = Annotated[str, Depends(_document_id)]
+
+
+async def _reader(id: DocumentId, caller: TheCaller) -> Caller:
+    caller.check(id, Access.READ)
+    return caller
+
+
+async def _writer(id: DocumentId, caller: TheCaller) -> Caller:
+    caller.check(id, Access.WRITE)
+    return caller
+
+
+async def _admin(id: DocumentId, caller: TheCaller) -> Caller:
+    caller.check(id, Access.ADMIN)
+    return caller
+
+
+Reader: TypeAlias = Annotated[Caller, Depends(_reader)]
+"""The caller, who may read the document of the path."""
+WritingCaller: TypeAlias = Annotated[Caller, Depends(_writer)]
+"""The caller, who may write to it."""
+Admin: TypeAlias = Annotated[Caller, Depends(_admin)]
+"""The caller, who may delete it."""

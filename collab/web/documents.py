@@ -1,0 +1,127 @@
+"""Documents as a collection: make, list, read and change the row, delete, copy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from collab.errors import InvalidContent
+from collab.protocols.native import MAX_INTEGER
+from collab.web import schemas
+from collab.web.answers import json_answer
+from collab.web.bodies import StrictRoute
+from collab.web.dependencies import (
+    Admin,
+    DocumentId,
+    Reader,
+    TheCaller,
+    TheCatalog,
+    WritingCaller,
+)
+from collab.words import Document, check_document_id
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"], route_class=StrictRoute)
+
+_IdFilter = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9._:~@-]*$")]
+
+
+@router.post("", status_code=201, response_model=schemas.DocumentRow)
+async def create_document(
+    body: schemas.NewDocument, catalog: TheCatalog, caller: TheCaller
+) -> Response:
+    """Make a document, with content if there is some. `document_exists` if the id is taken."""
+    id = _new_id(body.id, catalog)
+    caller.check_new(id)
+    content, format = _content_of(body)
+    document = await catalog.create(
+        id,
+        body.type,
+        caller.writer(id),
+        content=content,
+        format=format,
+        metadata=body.metadata,
+    )
+    return _created(document)
+
+
+@router.get("", response_model=schemas.DocumentList)
+async def list_documents(
+    catalog: TheCatalog,
+    caller: TheCaller,
+    prefix: _IdFilter = "",
+    type: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9]*$")] = None,
+    after: _IdFilter = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """The documents one may read, in order of id. Go on with `after` set to `next`."""
+    listing = await catalog.list(
+        caller.may_read, prefix=prefix, type=type, after=after, limit=limit
+    )
+    rows = [schemas.row_of(document) for document in listing.documents]
+    return json_answer({"documents": rows, "next": listing.next})
+
+
+@router.get("/{id}", response_model=schemas.DocumentRow)
+async def get_document(id: DocumentId, catalog: TheCatalog, caller: Reader) -> Response:
+    """The document's row: type, epoch, version, times, metadata."""
+    return json_answer(schemas.row_of(await catalog.get(id)))
+
+
+@router.patch("/{id}", response_model=schemas.DocumentRow)
+async def patch_document(
+    id: DocumentId, body: schemas.MetadataPatch, catalog: TheCatalog, caller: WritingCaller
+) -> Response:
+    """Change the metadata by a JSON merge patch."""
+    return json_answer(schemas.row_of(await catalog.patch_metadata(id, body.metadata)))
+
+
+@router.delete("/{id}", status_code=204)
+async def delete_document(id: DocumentId, catalog: TheCatalog, caller: Admin) -> Response:
+    """Erase the document with its history. Whoever is connected to it is sent away."""
+    await catalog.delete(id)
+    return Response(status_code=204)
+
+
+@router.post("/{id}/copy", status_code=201, response_model=schemas.DocumentRow)
+async def copy_document(
+    id: DocumentId,
+    body: schemas.DocumentCopy,
+    catalog: TheCatalog,
+    caller: Reader,
+    version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+) -> Response:
+    """Make a document of what another one contains, or contained at `version`."""
+    new_id = _new_id(body.id, catalog)
+    caller.check_new(new_id)
+    document = await catalog.copy(
+        id,
+        new_id,
+        caller.writer(new_id),
+        version=version,
+        metadata=body.metadata,
+    )
+    return _created(document)
+
+
+def _new_id(id: str | None, catalog: TheCatalog) -> str:
+    return catalog.make_id() if id is None else check_document_id(id)
+
+
+def _content_of(body: schemas.NewDocument) -> tuple[bytes | None, str]:
+    """The initial content as the type reads it, and in which format."""
+    match body.content:
+        case None:
+            return None, body.format or "text"
+        case str(text):
+            if body.format not in {None, "text"}:
+                raise InvalidContent("content that is a string has the format text")
+            return text.encode(), "text"
+        case delta:
+            return msgspec.json.encode(delta), body.format or "json"
+
+
+def _created(document: Document) -> Response:
+    headers = {"Location": f"/v1/documents/{document.id}"}
+    return json_answer(schemas.row_of(document), 201, headers)

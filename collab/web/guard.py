@@ -1,0 +1,92 @@
+"""What is refused before any route sees it, and what happens when a route breaks.
+
+Owns three bounds that hold for every HTTP request: the path's document id, the length of the body,
+and that no defect shows more of itself than `internal`. Knows no route.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collab.errors import CollabError, InvalidDocumentId, TooLarge
+from collab.web import problems
+from collab.words import check_document_id
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_DOCUMENTS_PATH = b"/v1/documents/"
+
+
+class Guard:
+    """Wraps the application; reads `max_body_bytes` from the settings of `scope["app"]`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            _check_path(scope)
+            limit: int = scope["app"].state.settings.max_body_bytes
+            _check_length(scope, limit)
+            await self._app(scope, _bounded(receive, limit), watched_send)
+        except CollabError as error:
+            if started:
+                raise
+            await problems.of_error(error)(scope, receive, send)
+        except Exception:
+            _log.exception("request failed", method=scope["method"])
+            if not started:
+                await problems.internal()(scope, receive, send)
+
+
+def _check_path(scope: Scope) -> None:
+    """The id as it was sent: once decoded, `a%2Fcontent` would look like the content of `a`."""
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    if not raw_path.startswith(_DOCUMENTS_PATH):
+        return
+    segment = raw_path[len(_DOCUMENTS_PATH) :].split(b"/", 1)[0]
+    try:
+        check_document_id(unquote_to_bytes(segment).decode())
+    except UnicodeDecodeError:
+        raise InvalidDocumentId from None
+
+
+def _check_length(scope: Scope, limit: int) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise _too_large(limit)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """`receive`, until more than `limit` bytes of body have come."""
+    total = 0
+
+    async def bounded() -> Message:
+        nonlocal total
+        message = await receive()
+        if message["type"] == "http.request":
+            total += len(message.get("body", b""))
+            if total > limit:
+                # FastAPI lets only its own kind of exception out of reading a body.
+                raise HTTPException(413) from _too_large(limit)
+        return message
+
+    return bounded
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"a request body may have {limit} bytes")

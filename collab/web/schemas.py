@@ -1,0 +1,179 @@
+"""The shapes of JSON bodies: what is asked for is checked by them, what is answered described.
+
+Owns field names, bounds and examples. Knows nothing of what is done with the values.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from collab.protocols.native import MAX_INTEGER
+from collab.words import Document
+
+JsonObject: TypeAlias = dict[str, Any]
+Version: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Operation: TypeAlias = Annotated[
+    list[JsonObject], Field(examples=[[{"retain": 5}, {"insert": " there"}]])
+]
+
+_DELTA = [{"insert": "hello"}]
+
+
+class Body(BaseModel):
+    """What a client sends: nothing is guessed, nothing unknown is passed over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewDocument(Body):
+    """A document to be made. Without `id` the server makes one up."""
+
+    id: str | None = Field(None, examples=["notes"])
+    type: str = Field(examples=["text"], description="`text` or `richtext`")
+    content: str | list[JsonObject] | None = Field(
+        None,
+        examples=["hello", _DELTA],
+        description="Text with format `text`, a Delta's array of inserts with format `json`.",
+    )
+    format: str | None = Field(
+        None, examples=["text"], description="Absent: `text` for a string, `json` for an array."
+    )
+    metadata: JsonObject = Field({}, examples=[{"title": "Notes"}])
+
+
+class DocumentCopy(Body):
+    """Where the copy goes. Without `id` the server makes one up."""
+
+    id: str | None = Field(None, examples=["notes-copy"])
+    metadata: JsonObject | None = Field(None, description="Absent: those of the source.")
+
+
+class MetadataPatch(Body):
+    """Changes of a document's row: a JSON merge patch (RFC 7396)."""
+
+    metadata: JsonObject = Field(
+        description="Merged into the metadata; null removes a key.",
+        examples=[{"title": "New title", "draft": None}],
+    )
+
+
+class SubmittedEdit(Body):
+    """An operation, and the version it was made on; without `base` it is meant for the newest."""
+
+    base: Version | None = Field(None, examples=[1])
+    epoch: str | None = Field(
+        None, description="If given, the document's epoch has to be this one."
+    )
+    operation: Operation
+
+
+class NewMessage(Body):
+    """A message to those who are connected; never stored."""
+
+    body: Any = Field(examples=[{"say": "hello"}])
+
+
+class DocumentRow(BaseModel):
+    """A document as lists show it; times in ms since 1970."""
+
+    id: str = Field(examples=["notes"])
+    type: str = Field(examples=["text"])
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[1])
+    floor: int = Field(examples=[0], description="The oldest version one can go on from.")
+    created: int = Field(examples=[1_760_000_000_000])
+    updated: int = Field(examples=[1_760_000_000_000])
+    metadata: JsonObject = Field(examples=[{"title": "Notes"}])
+
+
+class DocumentList(BaseModel):
+    """Documents in order of id; `next` is the `after` of the following page."""
+
+    documents: list[DocumentRow]
+    next: str | None = Field(examples=["notes"])
+
+
+class CommittedEdit(BaseModel):
+    """Where the edit stands in the log, and what it has become there."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[2])
+    author: str = Field(examples=["7d0a5c9e1b3f2468"])
+    operation: Operation | None = Field(
+        description="As applied; null for a repeated request whose commit is no longer kept."
+    )
+    duplicate: bool = Field(description="It had been committed by an earlier request.")
+
+
+class LoggedEdit(BaseModel):
+    """One commit of the log; `time` in ms since 1970."""
+
+    version: int = Field(examples=[1])
+    author: str = Field(examples=["7d0a5c9e1b3f2468"])
+    seq: int = Field(examples=[1])
+    user: str | None = Field(examples=["alice"])
+    time: int = Field(examples=[1_760_000_000_000])
+    operation: Operation
+
+
+class EditPage(BaseModel):
+    """Commits in order; `version` is the newest there is, `next` the `since` to go on with."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[1])
+    edits: list[LoggedEdit]
+    next: int | None = Field(examples=[1])
+
+
+class PresenceEntry(BaseModel):
+    """What one peer shows of itself; positions in `state` are as of `version`."""
+
+    author: str = Field(examples=["7d0a5c9e1b3f2468"])
+    user: str | None = Field(examples=["alice"])
+    state: Any = Field(examples=[{"name": "Alice", "selection": {"anchor": 0, "head": 5}}])
+    version: int = Field(examples=[1])
+
+
+class PresenceList(BaseModel):
+    """Everybody who shows something."""
+
+    peers: list[PresenceEntry]
+
+
+class Health(BaseModel):
+    """The server is there."""
+
+    status: str = Field(examples=["ok"])
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: str = Field(examples=["body.type"])
+    problem: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457); `code` is stable, the other words are for people."""
+
+    type: str = Field(examples=["urn:collab:problem:document_not_found"])
+    title: str = Field(examples=["Document not found"])
+    status: int = Field(examples=[404])
+    code: str = Field(examples=["document_not_found"])
+    detail: str
+    version: int | None = None
+    base: int | None = None
+    floor: int | None = None
+    seq: int | None = None
+    committed_seq: int | None = None
+    size: int | None = None
+    limit: int | None = None
+    retry_after: float | None = None
+    errors: list[FieldProblem] | None = None
+
+
+def row_of(document: Document) -> JsonObject:
+    """A document as `DocumentRow` describes it."""
+    return {name: getattr(document, name) for name in DocumentRow.model_fields}

@@ -1,0 +1,1 @@
+"""The HTTP API against the whole application, in one process."""

@@ -1,0 +1,126 @@
+"""What holds for every route: paths, problems, health, the description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from collab.catalog import Catalog
+from collab.errors import StoreFailure, TooFast
+from collab.storage.memory import MemoryStore
+from tests.integration.api.asgi import Server, problem
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "segment",
+    ["%2e%2e", "%2e", "a%2Fb", "a%2fcontent", "a%00", "a%20b", "%ff", "-a", "a" * 201, "a%5Cb"],
+)
+@pytest.mark.parametrize("rest", ["", "/content", "/edits", "/events", "/presence"])
+async def test_ids_that_cannot_be_are_told_so(server: Server, segment: str, rest: str) -> None:
+    path = f"/v1/documents/{segment}{rest}"
+    url = httpx.URL("http://server").copy_with(raw_path=path.encode())
+    answer = await server.client.get(url)
+    assert problem(answer, 400) == "invalid_document_id"
+
+
+@pytest.mark.parametrize("id", ["a:b", "a@b", "a~b", "A", "0.-_", "a" * 200])
+async def test_ids_that_can_be(server: Server, id: str) -> None:
+    await server.make(id, "one")
+    assert await server.text(id) == "one"
+    encoded = "".join(f"%{ord(character):02x}" for character in id)
+    assert await server.text(encoded) == "one"
+
+
+async def test_routes_that_are_not_there(server: Server) -> None:
+    assert problem(await server.client.get("/v2"), 404) == "no_such_route"
+    answer = await server.client.delete("/v1/documents/a/edits")
+    assert problem(answer, 405) == "method_not_allowed"
+    assert answer.headers["allow"]
+
+
+async def test_a_body_has_to_be_json(server: Server) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        headers = {"Content-Type": kind}
+        answer = await server.client.post("/v1/documents", content=b"{}", headers=headers)
+        assert problem(answer, 415) == "unsupported_media_type"
+
+
+async def test_a_defect_shows_nothing_of_itself(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("the secret is 42")
+
+    monkeypatch.setattr(Catalog, "get", broken)
+    answer = await server.client.get("/v1/documents/a")
+    assert problem(answer, 500) == "internal"
+    assert "42" not in answer.text
+
+
+async def test_trouble_says_when_to_try_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def get(*_: object) -> Any:
+        raise TooFast("slower", 2.5)
+
+    monkeypatch.setattr(Catalog, "get", get)
+    answer = await server.client.get("/v1/documents/a")
+    assert problem(answer, 429) == "too_fast"
+    assert answer.headers["retry-after"] == "3"
+    assert answer.json()["retry_after"] == 2.5
+
+
+async def test_health(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    anonymous = {"Authorization": ""}
+    for path in ("/healthz", "/readyz"):
+        answer = await server.client.get(path, headers=anonymous)
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+    async def down(*_: object, **__: object) -> Any:
+        raise StoreFailure("the store is away")
+
+    monkeypatch.setattr(MemoryStore, "list", down)
+    answer = await server.client.get("/readyz")
+    assert problem(answer, 503) == "store_failure"
+    assert answer.headers["retry-after"] == "1"
+    assert (await server.client.get("/healthz")).status_code == 200
+
+
+async def test_the_description_is_whole(server: Server) -> None:
+    document = (await server.client.get("/openapi.json")).json()
+    assert set(document["paths"]) >= {
+        "/v1/documents",
+        "/v1/documents/{id}",
+        "/v1/documents/{id}/copy",
+        "/v1/documents/{id}/content",
+        "/v1/documents/{id}/edits",
+        "/v1/documents/{id}/events",
+        "/v1/documents/{id}/presence",
+        "/v1/documents/{id}/messages",
+        "/healthz",
+        "/readyz",
+    }
+    known = document["components"]["schemas"]
+    for reference in _references(document):
+        assert reference.removeprefix("#/components/schemas/") in known
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            refusal = operation["responses"]["default"]["content"]["application/problem+json"]
+            assert refusal["schema"]["$ref"].endswith("/Problem")
+            assert operation["description"]
+    put = document["paths"]["/v1/documents/{id}/content"]["put"]
+    assert set(put["requestBody"]["content"]) == {"text/plain", "application/json"}
+    assert (await server.client.get("/docs")).status_code == 200
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        found = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return found + [each for item in value.values() for each in _references(item)]
+    if isinstance(value, list):
+        return [each for item in value for each in _references(item)]
+    return []
