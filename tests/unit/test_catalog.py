@@ -146,8 +146,6 @@ async def test_a_deleted_document_may_be_made_again(catalog: Catalog) -> None:
     with pytest.raises(PreconditionFailed):
         edit = b'[{"insert":"x"}]'
         await catalog.contents.edit("a", edit, writer("2"), base=1, epoch=first.epoch)
-            "a", b'[{"insert":"x"}]', writer("2"), base=1, epoch=first.epoch
-        )
     with pytest.raises(PreconditionFailed):
         await catalog.contents.edits("a", 0, 10, first.epoch)
 
