@@ -81,6 +81,12 @@ class Replica:
         return self._outstanding.message if self._outstanding else None
 
     @property
+    def stuck(self) -> bool:
+        """Whether something waits that may not be sent: we are connected, but only to read."""
+        may_not = self.live and self.access < Access.WRITE
+        return may_not and not self.settled and (not self._outstanding or self._must_send_edit)
+
+    @property
     def unsaved(self) -> Delta:
         """Everything that is not durable yet, as one operation over `synced`."""
         return compose(self._pending.outstanding, self._pending.buffer)
@@ -212,7 +218,7 @@ class Replica:
         if event.author == self.author:
             self._next_seq = max(self._next_seq, event.seq + 1)
         author, user = (None, None) if ours else (event.author, event.user)
-        changed = Changed(visible, author, user, self.epoch or "", event.version)
+        changed = Changed(visible, author, user, self.epoch or "", event.version, self.local)
         self._move_to(synced, pending, changed, events)
         self.version = event.version
         self.company.trail.add(event.version, operation)
@@ -243,7 +249,7 @@ class Replica:
         else:
             pending, visible = self._pending.replaced(self.synced, contents)
         self._enter(message)
-        changed = Changed(visible, None, None, message.epoch, message.version)
+        changed = Changed(visible, None, None, message.epoch, message.version, self.local)
         self._move_to(contents, pending, changed, events)
         self.epoch, self.version = message.epoch, message.version
         self.document_type = message.document_type
@@ -314,7 +320,7 @@ class Replica:
 
     def _take_back(self, ours: Outstanding, events: list[Event]) -> None:
         pending, visible = self._pending.taken_back(self.synced)
-        changed = Changed(visible, None, None, self.epoch or "", self.version)
+        changed = Changed(visible, None, None, self.epoch or "", self.version, self.local)
         self._move_to(self.synced, pending, changed, events)
         self._finish(ours)
 

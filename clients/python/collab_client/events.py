@@ -6,10 +6,11 @@ an error that names no edit of ours, a change of access) are passed on as they a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from collab.ot.delta import Delta
+from collab.ot.rope import Rope
 from collab.protocols.native import AccessChange, ErrorReport, Goodbye, PeerMessage
 
 
@@ -18,7 +19,8 @@ class Changed:
     """Something that others did: `operation` turns the local state before into the one after.
 
     Positions are UTF-16 units of the local state, unsent text included. `author` is None where no
-    single commit is the cause: a reset, or the correction of an edit of our own.
+    single commit is the cause: a reset, or the correction of an edit of our own. `before` is the
+    local state that it was applied to.
     """
 
     operation: Delta
@@ -26,6 +28,7 @@ class Changed:
     user: str | None
     epoch: str
     version: int
+    before: Rope = field(default_factory=Rope.empty, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _VERDICTS = {
     "not_signed_in": Verdict.WAIT,
     "internal": Verdict.PASSING,
     "unavailable": Verdict.PASSING,
+    "restarting": Verdict.PASSING,
     "store_failure": Verdict.PASSING,
     "document_broken": Verdict.PASSING,
     "too_fast": Verdict.PASSING,

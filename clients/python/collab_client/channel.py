@@ -1,0 +1,131 @@
+"""Text frames to and from a server: the port, and its websocket.
+
+Owns how a connection is opened and how its end is told. Knows nothing of what the frames say.
+"""
+
+from __future__ import annotations
+
+import ssl as tls
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from collab.protocols.native import SUBPROTOCOL, CloseCode
+from collab.words import check_document_id
+
+MAX_MESSAGE_BYTES = 64 << 20
+OPEN_SECONDS = 10.0
+PING_SECONDS = 20.0
+ABNORMAL = 1006
+
+_CODE_OF_STATUS = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: 4404}
+
+
+class ChannelClosed(Exception):
+    """The channel has ended, or never came about (`refused`); `code` is a websocket close code."""
+
+    def __init__(self, code: int = ABNORMAL, reason: str = "", *, refused: bool = False) -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+        self.refused = refused
+
+
+class Channel(Protocol):
+    """One connection. Every method but `close` raises ChannelClosed once it has ended."""
+
+    async def send(self, frame: str) -> None:
+        """Hand over a frame; waits while the other side does not read."""
+        ...
+
+    async def receive(self) -> str:
+        """The next frame."""
+        ...
+
+    async def close(self) -> None:
+        """End it in good order; nothing happens if it has ended."""
+        ...
+
+
+OpenChannel: TypeAlias = Callable[[str], Awaitable[Channel]]
+"""Opens a channel to a socket's URL; raises ChannelClosed where that fails."""
+
+
+def socket_url(base: str, document: str) -> str:
+    """The socket of a document on the server at `base` (http, https, ws or wss).
+
+    Raises ValueError for another scheme, InvalidDocumentId for an id that cannot be.
+    """
+    check_document_id(document)
+    parts = urlsplit(base)
+    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.netloc:
+        raise ValueError("the url of a server begins with http://, https://, ws:// or wss://")
+    path = f"{parts.path.rstrip('/')}/v1/documents/{quote(document, safe=':~@')}/socket"
+    return urlunsplit((scheme, parts.netloc, path, "", ""))
+
+
+def websocket_opener(ssl: tls.SSLContext | None = None) -> OpenChannel:
+    """Opens websockets; needs asyncio as anyio's backend. `ssl` is the context for wss."""
+
+    async def open_websocket(url: str) -> Channel:
+        options: dict[str, Any] = {"ssl": ssl} if ssl is not None else {}
+        try:
+            connection = await connect_websocket(
+                url,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                **options,
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            code = _CODE_OF_STATUS.get(status, ABNORMAL)
+            raise ChannelClosed(code, f"HTTP status {status}", refused=True) from error
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise ChannelClosed(ABNORMAL, type(error).__name__, refused=True) from error
+        return WebsocketChannel(connection)
+
+    return open_websocket
+
+
+class WebsocketChannel:
+    """A Channel over one websocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, frame: str) -> None:
+        try:
+            await self._connection.send(frame)
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+
+    async def receive(self) -> str:
+        try:
+            frame = await self._connection.recv()
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        if isinstance(frame, bytes):
+            await self._connection.close(CloseCode.WRONG_KIND)
+            raise ChannelClosed(ABNORMAL, "a binary frame")
+        return frame
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+def _closed(error: ConnectionClosed) -> ChannelClosed:
+    """What the server said when it closed; our own reason where it did not."""
+    frame = error.rcvd or error.sent
+    if frame is None:
+        return ChannelClosed()
+    return ChannelClosed(frame.code, frame.reason)

@@ -1,0 +1,107 @@
+"""Opening a document: puts the replica, its connection and the user's document together.
+
+Owns the lifecycle: the one task, the flush on leaving, how failures reach the caller.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl as tls
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import anyio
+
+from collab.words import check_client_id
+from collab_client import errors
+from collab_client.channel import OpenChannel, socket_url, websocket_opener
+from collab_client.connection import Connection, Token
+from collab_client.core import Replica
+from collab_client.document import LiveDocument
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    document: str,
+    *,
+    token: Token = None,
+    client_id: str | None = None,
+    create: str | None = None,
+    ssl: tls.SSLContext | None = None,
+    keep_trying: bool = False,
+    open_seconds: float | None = 30.0,
+    flush_seconds: float | None = 10.0,
+    open_channel: OpenChannel | None = None,
+    random: Random | None = None,
+) -> AsyncIterator[LiveDocument]:
+    """Open `document` on the server at `url` and keep it in touch until the context is left.
+
+    url            http(s):// or ws(s)://, without the API's path
+    token          or an async function that gives a fresh one for each connection
+    client_id      16 to 64 of A-Z a-z 0-9 _ -; secret, and for one process at a time (random)
+    create         the type to create the document with if it does not exist
+    keep_trying    also when there is no such document, or it is deleted: unsaved text goes into the
+                   next document of that id. Without it NotFound or Gone ends the connection
+    open_seconds   how long the first welcome may take (None: for ever); then Unreachable
+    flush_seconds  how long leaving may wait for edits to be durable (None: for ever); then Unsaved
+    open_channel, random   another transport, and the source of jitter, for tests
+
+    Raises what says that the server will not have us: NotSignedIn, NotAllowed, NotFound … Later
+    losses of connection are mended without end; only what is final closes the document. Leaving
+    flushes, after an exception too (whose place a failed flush does not take), but not when
+    cancelled.
+    """
+    socket = socket_url(url, document)
+    replica = Replica(check_client_id(client_id or secrets.token_urlsafe(24)))
+    connection = Connection(
+        replica,
+        socket,
+        open_channel or websocket_opener(ssl),
+        random or Random(),
+        token=token,
+        create=create,
+        keep_trying=keep_trying,
+    )
+    live = LiveDocument(document, replica, connection)
+    connection.hear = live.hear
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connection.run)
+        try:
+            await _opened(live, connection, open_seconds)
+            try:
+                yield live
+            except Exception as error:
+                failure = error
+            await _flushed(live, flush_seconds)
+        except Exception as error:
+            if failure is None:
+                failure = error
+            else:
+                failure.add_note(f"and on leaving: {error}")
+        finally:
+            live.leave()
+            tasks.cancel_scope.cancel()
+    if failure is not None:
+        # Raised out here, since what passes through a task group comes out in an ExceptionGroup.
+        raise failure
+
+
+async def _opened(live: LiveDocument, connection: Connection, seconds: float | None) -> None:
+    with anyio.move_on_after(seconds):
+        await live.opened()
+    if connection.failure is not None:
+        raise connection.failure
+    if not connection.welcomed:
+        raise errors.Unreachable(
+            f"the server did not welcome us: {connection.trouble}"
+        ) from connection.trouble
+
+
+async def _flushed(live: LiveDocument, seconds: float | None) -> None:
+    with anyio.move_on_after(seconds) as scope:
+        await live.flush()
+    if scope.cancelled_caught:
+        raise errors.Unsaved(live.unsaved, seconds or 0.0)
