@@ -1,0 +1,1 @@
+"""Measurements: `python -m tests.bench` says what this machine makes of the server."""

@@ -1,0 +1,111 @@
+"""`python -m tests.bench [PART ...]`: measure this machine's server, and print what it comes to.
+
+Exits with 1 if an edit was lost, repeated or reordered, or the server failed; a missed target or an
+invalid measurement is only told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+
+from tests.bench import bench_delta, bench_store
+from tests.bench.cases import CASES, Timing, run_case
+from tests.bench.memory import measure_memory
+from tests.bench.process import (
+    SERVE,
+    Cores,
+    ServerFailed,
+    allow_many_connections,
+    choose_cores,
+)
+from tests.bench.report import Report, tell, this_machine, write_json
+from tests.bench.room import BenchFailed
+
+EDIT, STORE, MEMORY = "edit", "store", "memory"
+PARTS = (EDIT, STORE, *(case.name for case in CASES), MEMORY)
+TABLE_WIDTH = 110
+QUICK_SECONDS, QUICK_COUNT = 1.5, 500
+
+
+def main() -> int:
+    options = _options()
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    if sys.platform != "linux":
+        console.print("the benchmark pins processes to cores and reads /proc: it needs Linux")
+        return 1
+    parts = options.parts or list(PARTS)
+    report = Report(this_machine(tempfile.gettempdir()))
+    try:
+        cores = choose_cores()
+        os.sched_setaffinity(0, {cores.generator})
+        allow_many_connections()
+        for part in PARTS:
+            if part in parts:
+                console.print(f"[bold]{part}[/] …")
+                _run(part, options, cores, report)
+    except (BenchFailed, ServerFailed) as failure:
+        console.print(f"FAILED: {failure}", style="red", markup=False)
+        return 1
+    tell(report, console)
+    if options.json is not None:
+        write_json(report, options.json)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (all)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="measure each load so long (8)")
+    parser.add_argument("--warm-up", type=float, default=2.0, help="after so many seconds (2)")
+    parser.add_argument(
+        "--count", type=int, default=2000, help="idle connections, documents (2000)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a rough look: short, fewer")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--dir", metavar="DIR", help="keep the databases there, not in TMPDIR")
+    parser.add_argument(
+        "--server",
+        type=shlex.split,
+        default=SERVE,
+        metavar="COMMAND",
+        help="what to measure; it reads HOST, PORT and DATABASE_URL (collab serve)",
+    )
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if options.quick:
+        options.seconds, options.warm_up, options.count = QUICK_SECONDS, 0.5, QUICK_COUNT
+    if options.dir is not None:
+        tempfile.tempdir = options.dir
+    return options
+
+
+def _run(part: str, options: argparse.Namespace, cores: Cores, report: Report) -> None:
+    command: Sequence[str] = options.server
+    if part == EDIT:
+        report.size_ratio = bench_delta.compare_sizes()
+    elif part == STORE:
+        with tempfile.TemporaryDirectory(prefix="collab-bench-") as folder:
+            url = f"sqlite:///{folder}/bench.db"
+            anyio.run(bench_store.main, url, backend_options={"use_uvloop": True})
+    elif part == MEMORY:
+        report.memory = measure_memory(options.count, command, cores)
+    else:
+        case = next(case for case in CASES if case.name == part)
+        timing = Timing(warm_up=options.warm_up, measured=options.seconds)
+        report.load += run_case(case, timing, command, cores)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

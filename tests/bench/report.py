@@ -1,0 +1,198 @@
+"""How the figures are told: tables for people, JSON for programs, and the targets beside them.
+
+Measures nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from collab import __version__
+from tests.bench.bench_delta import MAX_RATIO
+from tests.bench.cases import Figures
+from tests.bench.memory import Memory
+
+TARGET_CASE = "1x100"
+TARGET_EDITS_PER_S = 5000
+TARGET_PACE = "2500/s"
+TARGET_P99_MS = 30.0
+TARGET_CONNECTION_BYTES = 40 * 1024
+# File systems in memory: an fsync costs nothing there, and nothing is durable.
+_NOT_DURABLE = frozenset({"tmpfs", "ramfs"})
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What the figures hold for."""
+
+    processor: str
+    cores: int
+    system: str
+    python: str
+    file_system: str
+    collab: str
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the database's file system keeps what it says it does."""
+        return self.file_system not in _NOT_DURABLE
+
+
+class Report(msgspec.Struct):
+    """Everything that was measured; a part that was not asked for is empty or None."""
+
+    machine: Machine
+    load: list[Figures] = []
+    memory: Memory | None = None
+    size_ratio: float | None = None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Something promised, what it came to, and whether that is enough."""
+
+    promise: str
+    measured: str
+    is_met: bool
+
+
+def this_machine(folder: str) -> Machine:
+    """The machine, with the file system that `folder` is on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    kind = subprocess.run(
+        ["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True
+    )
+    return Machine(
+        processor=models[0] if models else platform.machine(),
+        cores=os.cpu_count() or 1,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        file_system=kind.stdout.strip(),
+        collab=__version__,
+    )
+
+
+def targets(report: Report) -> list[Target]:
+    """The targets of which the figures are there."""
+    found = []
+    for figures in report.load:
+        if figures.case != TARGET_CASE:
+            continue
+        if figures.load == "max":
+            met = figures.edits_per_s >= TARGET_EDITS_PER_S
+            measured = f"{figures.edits_per_s:,.0f}"
+            found.append(
+                Target(f"{TARGET_CASE}: at least {TARGET_EDITS_PER_S:,} edits/s", measured, met)
+            )
+        if figures.load == TARGET_PACE:
+            met = figures.p99_ms <= TARGET_P99_MS
+            promise = f"{TARGET_CASE} at {TARGET_PACE}: p99 at most {TARGET_P99_MS:.0f} ms"
+            found.append(Target(promise, f"{figures.p99_ms:.1f} ms", met))
+    if report.memory is not None:
+        size = report.memory.bytes_per_connection
+        promise = f"at most {TARGET_CONNECTION_BYTES // 1024} KB per idle connection"
+        found.append(Target(promise, f"{size / 1024:.1f} KB", size <= TARGET_CONNECTION_BYTES))
+    if report.size_ratio is not None:
+        promise = f"an edit in 4 MB costs at most {MAX_RATIO:.0f} times one in 10 KB"
+        met = report.size_ratio <= MAX_RATIO
+        found.append(Target(promise, f"{report.size_ratio:.2f}", met))
+    return found
+
+
+def tell(report: Report, console: Console) -> None:
+    """Print the machine and all tables."""
+    machine = report.machine
+    console.print(
+        f"\n{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}, "
+        f"collab {machine.collab}, SQLite on {machine.file_system}"
+    )
+    if not machine.is_durable:
+        console.print("[red]That file system is in memory: storing is free there. Use --dir.[/]")
+    if report.load:
+        console.print(_load_table(report.load))
+    for figures in report.load:
+        for problem in figures.problems:
+            console.print(f"[red]invalid: {figures.case}, {figures.load}: {problem}[/]")
+    if report.memory is not None:
+        console.print(_memory_table(report.memory))
+    if held := targets(report):
+        console.print(_target_table(held))
+
+
+def write_json(report: Report, file: Path) -> None:
+    """Everything, with the targets."""
+    content = msgspec.to_builtins(report) | {"targets": msgspec.to_builtins(targets(report))}
+    for told, figures in zip(content["load"], report.load, strict=True):
+        told["problems"] = figures.problems
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
+
+
+def _load_table(load: Sequence[Figures]) -> Table:
+    table = Table(title="Load (documents x peers); CPU us are the server's", title_justify="left")
+    table.add_column("case")
+    table.add_column("load")
+    numbers = (
+        "edits/s",
+        "us/edit",
+        "us/deliv.",
+        "p50 ms",
+        "p99 ms",
+        "late",
+        "server",
+        "gen.",
+        "others",
+    )
+    for name in numbers:
+        table.add_column(name, justify="right")
+    table.add_column("")
+    before = ""
+    for figures in load:
+        if before and figures.case != before:
+            table.add_section()
+        before = figures.case
+        table.add_row(
+            figures.case,
+            figures.load,
+            f"{figures.edits_per_s:,.0f}",
+            f"{figures.cpu_us_per_edit:.1f}",
+            f"{figures.cpu_us_per_delivered:.2f}",
+            f"{figures.p50_ms:.2f}",
+            f"{figures.p99_ms:.1f}",
+            f"{figures.late_share:.0%}",
+            f"{figures.server_share:.0%}",
+            f"{figures.generator_share:.0%}",
+            f"{figures.foreign_share:.0%}",
+            "invalid" if figures.problems else "",
+            style="red" if figures.problems else None,
+        )
+    return table
+
+
+def _memory_table(memory: Memory) -> Table:
+    table = Table(title="Memory (resident)", title_justify="left")
+    table.add_column("what")
+    table.add_column("KB each", justify="right")
+    table.add_row(
+        f"idle connection ({memory.connections:,})", f"{memory.bytes_per_connection / 1024:.1f}"
+    )
+    table.add_row(
+        f"open document ({memory.documents:,})", f"{memory.bytes_per_document / 1024:.1f}"
+    )
+    return table
+
+
+def _target_table(held: Sequence[Target]) -> Table:
+    table = Table(title="Targets", title_justify="left")
+    table.add_column("target")
+    table.add_column("measured", justify="right")
+    table.add_column("")
+    for target in held:
+        table.add_row(target.promise, target.measured, "met" if target.is_met else "[red]missed[/]")
+    return table
