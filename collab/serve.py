@@ -139,6 +139,13 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
 
+    def abandon(self) -> None:
+        """Let go of everything at once, when there is no order left to end in."""
+        if self.started:
+            self.stop_listening()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
 
 async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket]) -> None:
     server = _Server(TransportConfig(app, settings), lambda: _announce(settings, listeners))
@@ -159,8 +166,11 @@ async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket
             # In our own task, not in uvicorn's: when something in the lifespan fails later on, this
             # is cancelled and the process ends, where uvicorn would serve on without it.
             async with app.router.lifespan_context(app):
-                if not server.should_exit:
-                    await server.serve(sockets=listeners)
+                try:
+                    if not server.should_exit:
+                        await server.serve(sockets=listeners)
+                finally:
+                    server.abandon()
             tasks.cancel_scope.cancel()
 
 

@@ -110,7 +110,7 @@ def _matches(pattern: str, document_id: str) -> bool:
 
 
 def _text(claims: Mapping[str, Any], claim: str) -> str | None:
-    """A claim that is shown and stored; lone surrogates and control characters are not printable."""
+    """A claim that is shown and stored: no control characters, no lone surrogates."""
     text = claims.get(claim)
     if text is None:
         return None

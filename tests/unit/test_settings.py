@@ -1,0 +1,143 @@
+"""What the operator writes is what the server has, or a sentence about it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from collab.errors import ConfigurationError
+from collab.settings import Settings, is_loopback, load_settings, normal_origin, variables
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {variable.name for variable in variables()}
+    for name in names & os.environ.keys():
+        monkeypatch.delenv(name)
+
+
+def problems(**overrides: object) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(**overrides)
+    return str(caught.value).splitlines()
+
+
+def test_every_field_is_read_from_its_own_variable_and_described() -> None:
+    names = [variable.name for variable in variables()]
+    assert len(names) == len(set(names)) == len(Settings.model_fields)
+    assert all(name.isupper() for name in names)
+    assert all(variable.description for variable in variables())
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.database_url == "sqlite:///collab.db"
+    assert settings.allowed_origins is None
+    assert settings.history_days is None
+    assert settings.development_mode
+
+
+def test_an_empty_value_means_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in variables():
+        monkeypatch.setenv(variable.name, "")
+    assert load_settings() == Settings()
+
+
+def test_what_is_given_by_name_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("COLLAB_IDLE_SECONDS", "2.5")
+    settings = load_settings(port=9001, host=None)
+    assert (settings.port, settings.host, settings.idle_seconds) == (9001, "127.0.0.1", 2.5)
+
+
+def test_a_body_may_be_twice_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(max_document_bytes=1000).max_body_bytes == 2000
+    monkeypatch.setenv("COLLAB_MAX_BODY_BYTES", "5")
+    assert load_settings(max_document_bytes=1000).max_body_bytes == 5
+
+
+def test_all_problems_are_told_at_once_by_the_names_of_the_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "http")
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    monkeypatch.setenv("COLLAB_MAX_DOCUMENT_BYTES", "0")
+    monkeypatch.setenv("COLLAB_STALL_SECONDS", "-1")
+    monkeypatch.setenv("COLLAB_LOG_FORMAT", "xml")
+    assert problems() == [
+        "PORT must be a whole number",
+        "WEB_CONCURRENCY must be 1: this version runs one process per database",
+        "COLLAB_MAX_DOCUMENT_BYTES must be at least 1",
+        "COLLAB_STALL_SECONDS must be more than 0",
+        "COLLAB_LOG_FORMAT must be 'console' or 'json'",
+    ]
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "1e300", "soon"])
+def test_seconds_are_a_number_that_a_timer_can_have(
+    monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setenv("COLLAB_IDLE_SECONDS", seconds)
+    assert problems()[0].startswith("COLLAB_IDLE_SECONDS must be ")
+
+
+def test_no_problem_and_no_repr_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://user:hidden@host/db")
+    assert problems() == ["DATABASE_URL must start with sqlite:///, postgresql:// or memory://"]
+    settings = load_settings(database_url="postgresql://user:hidden@host/db", secret_key="hidden")
+    assert "hidden" not in repr(settings)
+    assert settings.secret_key is not None
+    assert settings.secret_key.get_secret_value() == "hidden"
+
+
+def test_a_blank_key_is_a_mistake_and_not_development_mode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLLAB_SECRET_KEY", "  ")
+    assert problems() == ["COLLAB_SECRET_KEY must not be blank"]
+
+
+def test_an_unknown_name_is_a_problem() -> None:
+    assert problems(prot=1) == ["prot is not a setting"]
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1
+
+
+def test_origins_are_listed_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLAB_ALLOWED_ORIGINS", " https://A.example:443/ ,http://b:3000,")
+    assert load_settings().allowed_origins == ("https://a.example", "http://b:3000")
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "example.org", "https://a/b", "https://a:x", "ws://a"]
+)
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    with pytest.raises(ValueError):
+        normal_origin(origin)
+    monkeypatch.setenv("COLLAB_ALLOWED_ORIGINS", origin)
+    assert problems() == [
+        "COLLAB_ALLOWED_ORIGINS must be origins separated by commas, such as https://example.org"
+    ]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LocalHost"]
+)
+def test_without_a_key_this_machine_may_be_served(host: str) -> None:
+    assert is_loopback(host)
+    load_settings(host=host).check_exposure()
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.1.2", "example.org", "127.0.0.1.example.org"]
+)
+def test_without_a_key_nobody_else_is_served(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="set COLLAB_SECRET_KEY"):
+        load_settings(host=host).check_exposure()
+    load_settings(host=host, secret_key="x" * 32).check_exposure()
