@@ -32,7 +32,7 @@ from tests.bench.room import BenchFailed
 
 EDIT, STORE, MEMORY = "edit", "store", "memory"
 PARTS = (EDIT, STORE, *(case.name for case in CASES), MEMORY)
-TABLE_WIDTH = 110
+TABLE_WIDTH = 120
 QUICK_SECONDS, QUICK_COUNT = 1.5, 500
 
 

@@ -61,6 +61,7 @@ class Figures(msgspec.Struct, frozen=True):
     offered_per_s: float | None
     edits_per_s: float
     delivered_per_s: float
+    edits_per_frame: float
     cpu_us_per_edit: float
     cpu_us_per_delivered: float
     p50_ms: float
@@ -85,6 +86,7 @@ class _Reading(msgspec.Struct, frozen=True):
     at: float
     edits: int
     delivered: int
+    frames: int
     server: float
     generator: float
     core: float
@@ -95,6 +97,7 @@ def _read(load: Load, server: Server) -> _Reading:
         at=time.perf_counter(),
         edits=load.acks,
         delivered=load.delivered,
+        frames=load.frames,
         server=server.cpu_seconds(),
         generator=time.process_time(),
         core=busy_seconds(server.cores.server),
@@ -179,6 +182,7 @@ async def _measure(
         offered_per_s=rate,
         edits_per_s=edits / wall,
         delivered_per_s=delivered / wall,
+        edits_per_frame=delivered / (after.frames - before.frames),
         cpu_us_per_edit=server_s / edits * 1e6,
         cpu_us_per_delivered=server_s / delivered * 1e6,
         p50_ms=_percentile(load.latencies, 0.5) * 1000,

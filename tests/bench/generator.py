@@ -38,6 +38,7 @@ class Peer(WebSocketClient):
         self.placed_seq = 0
         self.sent_at = 0.0
         self.delivered = 0  # edits of others
+        self.frames = 0
         self.welcome: Welcome | None = None
         self._load = load
         self._name = name
@@ -60,6 +61,7 @@ class Peer(WebSocketClient):
             self.closed(f"version {run.first} came after {self.version}")
             return
         self.version = run.last
+        self.frames += 1
         self.delivered += run.last - run.first + 1
         if self._sampled:
             self._load.sample(self, run.first)
@@ -127,6 +129,11 @@ class Load:
     def delivered(self) -> int:
         """Edits that have reached a peer that is not their author, each time they did."""
         return sum(peer.delivered for peer in self.peers)
+
+    @property
+    def frames(self) -> int:
+        """Frames of edits that have reached a peer."""
+        return sum(peer.frames for peer in self.peers)
 
     # Connections ----------------------------------------------------------------------------------
 

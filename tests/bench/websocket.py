@@ -80,7 +80,12 @@ class WebSocketClient(asyncio.Protocol):
         if self._rest:
             data = self._rest + data
         if not self._is_open:
-            data = self._shake_hands(data)
+            head, complete, rest = data.partition(b"\r\n\r\n")
+            if not complete:
+                self._rest = data
+                return
+            self._shake_hands(head)
+            data = rest
         at, end = 0, len(data)
         while end - at >= 2:
             size = data[at + 1]
@@ -101,22 +106,16 @@ class WebSocketClient(asyncio.Protocol):
             at = stop
         self._rest = data[at:] if at < end else b""
 
-    def _shake_hands(self, data: bytes) -> bytes:
-        """What follows the server's answer; nothing while that is not complete."""
-        head, end, rest = data.partition(b"\r\n\r\n")
-        if not end:
-            self._rest = data
-            return b""
-        accepted = base64.b64encode(hashlib.sha1(self._key + _GUID).digest())
-        lines = {line.strip().lower() for line in head.split(b"\r\n")}
-        if not head.startswith(b"HTTP/1.1 101 "):
-            self.closed(f"no upgrade: {head.splitlines()[0].decode('latin-1')}")
-        elif b"sec-websocket-accept: " + accepted.lower() not in lines:
-            self.closed("the handshake's answer does not fit its key")
+    def _shake_hands(self, head: bytes) -> None:
         self._is_open = True
-        self._rest = b""
-        self.opened()
-        return rest
+        accepted = base64.b64encode(hashlib.sha1(self._key + _GUID).digest())
+        status, *headers = head.split(b"\r\n")
+        if not status.startswith(b"HTTP/1.1 101 "):
+            self.closed(f"no upgrade: {status.decode('latin-1')}")
+        elif b"sec-websocket-accept: " + accepted.lower() not in map(bytes.lower, headers):
+            self.closed("the handshake's answer does not fit its key")
+        else:
+            self.opened()
 
     def _control(self, first_byte: int, payload: bytes) -> None:
         if first_byte == PING:
