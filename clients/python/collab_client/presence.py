@@ -36,6 +36,7 @@ class Presence:
     def __init__(self, replica: Replica, connection: Connection) -> None:
         self._replica = replica
         self._connection = connection
+        self._ended = False
         self._feeds: WeakSet[NewestFeed[Mapping[str, Peer]]] = WeakSet()
 
     @property
@@ -67,7 +68,7 @@ class Presence:
     def updates(self) -> NewestFeed[Mapping[str, Peer]]:
         """The peers after each change from now on; who reads late gets only the newest."""
         feed: NewestFeed[Mapping[str, Peer]] = NewestFeed()
-        if self._connection.failure is not None:
+        if self._ended:
             feed.end(self._connection.failure)
         self._feeds.add(feed)
         return feed
@@ -81,6 +82,7 @@ class Presence:
 
     def end(self, failure: Exception | None) -> None:
         """There will be no more news."""
+        self._ended = True
         for feed in self._feeds:
             feed.end(failure)
 

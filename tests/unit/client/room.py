@@ -263,10 +263,11 @@ class Client:
 
     def receive(self, count: int | None = None) -> None:
         """Carry `count` frames (all) from the server."""
-        assert self.line is not None
-        for _ in range(len(self.line.to_client) if count is None else count):
-            if self.line is not None and self.line.to_client:
-                self.hear(native.decode_server(self.line.to_client.popleft()))
+        line = self.line
+        assert line is not None
+        for _ in range(len(line.to_client) if count is None else count):
+            if line.to_client and line is self.line:
+                self.hear(native.decode_server(line.to_client.popleft()))
 
     def hear(self, message: native.ServerMessage) -> list[Event]:
         """Take one message, check what must hold after every one of them."""

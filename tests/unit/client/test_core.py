@@ -64,7 +64,7 @@ def test_local_edit_is_visible_at_once_and_saved_by_its_own_commit() -> None:
     server, (a,) = room("a")
     a.types(0, "hi")
     assert a.text == "hi"
-    assert not a.replica.settled
+    assert a.replica.unsaved == insert(0, "hi")
     a.send()
     assert server.text == "hi"
     a.receive()

@@ -65,7 +65,7 @@ class Run:
                 client.sync()
             case "floor":
                 self.server.floor = self.server.version
-            case "reset" if client.line in self.server.lines and client.line:
+            case "reset" if client.line is not None and client.line in self.server.lines:
                 self.server.reset(client.line)
 
     def finish(self) -> None:
