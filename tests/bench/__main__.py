@@ -27,13 +27,14 @@ from tests.bench.process import (
     allow_many_connections,
     choose_cores,
 )
-from tests.bench.report import Report, tell, this_machine, write_json
+from tests.bench.report import Report, tell, this_machine, write_json, write_markdown
 from tests.bench.room import BenchFailed
 
 EDIT, STORE, MEMORY = "edit", "store", "memory"
 PARTS = (EDIT, STORE, *(case.name for case in CASES), MEMORY)
 TABLE_WIDTH = 120
-QUICK_SECONDS, QUICK_COUNT = 1.5, 500
+# Usual and quick.
+SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
 
 
 def main() -> int:
@@ -59,6 +60,8 @@ def main() -> int:
     tell(report, console)
     if options.json is not None:
         write_json(report, options.json)
+    if options.markdown is not None:
+        write_markdown(report, options.markdown)
     return 0
 
 
@@ -72,6 +75,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a rough look: short, fewer")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--dir", metavar="DIR", help="keep the databases there, not in TMPDIR")
     parser.add_argument(
         "--server",
@@ -84,8 +88,9 @@ def _options() -> argparse.Namespace:
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    if options.quick:
-        options.seconds, options.warm_up, options.count = QUICK_SECONDS, 0.5, QUICK_COUNT
+    for name, defaults in (("seconds", SECONDS), ("warm_up", WARM_UP_SECONDS), ("count", COUNT)):
+        if getattr(options, name) is None:
+            setattr(options, name, defaults[options.quick])
     if options.dir is not None:
         tempfile.tempdir = options.dir
     return options

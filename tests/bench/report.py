@@ -98,7 +98,7 @@ def targets(report: Report) -> list[Target]:
     if report.memory is not None:
         size = report.memory.bytes_per_connection
         promise = f"at most {TARGET_CONNECTION_BYTES // 1024} KB per idle connection"
-        found.append(Target(promise, f"{size / 1024:.1f} KB", size <= TARGET_CONNECTION_BYTES))
+        found.append(Target(promise, f"{_kb(size)} KB", size <= TARGET_CONNECTION_BYTES))
     if report.size_ratio is not None:
         promise = f"an edit in 4 MB costs at most {MAX_RATIO:.0f} times one in 10 KB"
         met = report.size_ratio <= MAX_RATIO
@@ -109,10 +109,7 @@ def targets(report: Report) -> list[Target]:
 def tell(report: Report, console: Console) -> None:
     """Print the machine and all tables."""
     machine = report.machine
-    console.print(
-        f"\n{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}, "
-        f"collab {machine.collab}, SQLite on {machine.file_system}"
-    )
+    console.print("\n" + _machine_line(machine))
     if not machine.is_durable:
         console.print("[red]That file system is in memory: storing is free there. Use --dir.[/]")
     if report.load:
@@ -134,59 +131,90 @@ def write_json(report: Report, file: Path) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
 
+def write_markdown(report: Report, file: Path) -> None:
+    """The machine and the load's table, as documentation shows them."""
+    lines = [_machine_line(report.machine), ""]
+    if report.load:
+        lines += ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
+        lines += ["| " + " | ".join(_cells(figures)) + " |" for figures in report.load] + [""]
+    if report.memory is not None:
+        lines += ["| what | KB each |", "|---|---|"]
+        lines += [f"| {what} | {size} |" for what, size in _memory_rows(report.memory)] + [""]
+    file.write_text("\n".join(lines))
+
+
+_COLUMNS = (
+    "case",
+    "load",
+    "edits/s",
+    "us/edit",
+    "us/deliv.",
+    "per frame",
+    "p50 ms",
+    "p99 ms",
+    "late",
+    "server",
+    "gen.",
+    "others",
+    "",
+)
+
+
+def _cells(figures: Figures) -> tuple[str, ...]:
+    return (
+        figures.case,
+        figures.load,
+        f"{figures.edits_per_s:,.0f}",
+        f"{figures.cpu_us_per_edit:.1f}",
+        f"{figures.cpu_us_per_delivered:.2f}",
+        f"{figures.edits_per_frame:.1f}",
+        f"{figures.p50_ms:.2f}",
+        f"{figures.p99_ms:.1f}",
+        f"{figures.late_share:.0%}",
+        f"{figures.server_share:.0%}",
+        f"{figures.generator_share:.0%}",
+        f"{figures.foreign_share:.0%}",
+        "invalid" if figures.problems else "",
+    )
+
+
+def _machine_line(machine: Machine) -> str:
+    return (
+        f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}, "
+        f"collab {machine.collab}, SQLite on {machine.file_system}"
+    )
+
+
 def _load_table(load: Sequence[Figures]) -> Table:
     table = Table(title="Load (documents x peers); CPU us are the server's", title_justify="left")
-    table.add_column("case")
-    table.add_column("load")
-    numbers = (
-        "edits/s",
-        "us/edit",
-        "us/deliv.",
-        "per frame",
-        "p50 ms",
-        "p99 ms",
-        "late",
-        "server",
-        "gen.",
-        "others",
-    )
-    for name in numbers:
-        table.add_column(name, justify="right")
-    table.add_column("")
+    for number, name in enumerate(_COLUMNS):
+        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
     before = ""
     for figures in load:
         if before and figures.case != before:
             table.add_section()
         before = figures.case
-        table.add_row(
-            figures.case,
-            figures.load,
-            f"{figures.edits_per_s:,.0f}",
-            f"{figures.cpu_us_per_edit:.1f}",
-            f"{figures.cpu_us_per_delivered:.2f}",
-            f"{figures.edits_per_frame:.1f}",
-            f"{figures.p50_ms:.2f}",
-            f"{figures.p99_ms:.1f}",
-            f"{figures.late_share:.0%}",
-            f"{figures.server_share:.0%}",
-            f"{figures.generator_share:.0%}",
-            f"{figures.foreign_share:.0%}",
-            "invalid" if figures.problems else "",
-            style="red" if figures.problems else None,
-        )
+        table.add_row(*_cells(figures), style="red" if figures.problems else None)
     return table
+
+
+def _memory_rows(memory: Memory) -> list[tuple[str, str]]:
+    return [
+        (f"idle connection, of {memory.connections:,}", _kb(memory.bytes_per_connection)),
+        (f"open document, of {memory.documents:,}", _kb(memory.bytes_per_document)),
+    ]
+
+
+def _kb(size: float) -> str:
+    return f"{size / 1024:.1f}"
 
 
 def _memory_table(memory: Memory) -> Table:
     table = Table(title="Memory (resident)", title_justify="left")
     table.add_column("what")
     table.add_column("KB each", justify="right")
-    table.add_row(
-        f"idle connection ({memory.connections:,})", f"{memory.bytes_per_connection / 1024:.1f}"
-    )
-    table.add_row(
-        f"open document ({memory.documents:,})", f"{memory.bytes_per_document / 1024:.1f}"
-    )
+    for row in _memory_rows(memory):
+        table.add_row(*row)
     return table
 
 
