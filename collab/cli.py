@@ -1,0 +1,99 @@
+"""The `collab` command: serve, migrate, and everything that talks to a running server.
+
+Owns how errors end a command: one line on standard error and exit code 1, never a stack trace.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+from collab.commands import documents, replay, tail, token, transfer
+from collab.commands.remote import CommandError
+from collab.errors import CollabError
+from collab.settings import load_settings, variables
+
+app = typer.Typer(
+    name="collab",
+    help="A collaborative document server: one ordered, durable log per document.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ServeCommand(TyperCommand):
+    """A command whose help lists the environment variables there are."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        table = Table("variable", "meaning", "default", box=None, pad_edge=False)
+        table.columns[0].no_wrap = True
+        for variable in variables():
+            table.add_row(variable.name, Text(variable.description), Text(variable.default or ""))
+        out = Console()
+        out.print("Environment variables (an empty value means absent):\n", style="bold")
+        out.print(table)
+
+
+@app.command(cls=ServeCommand)
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on, before HOST.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on, before PORT.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes, before WEB_CONCURRENCY.", show_default=False),
+    ] = None,
+) -> None:
+    """Run the server until it is told to stop."""
+    # Only this command pays for importing the server.
+    from collab.app import create_app
+    from collab.serve import serve as run
+
+    settings = load_settings(host=host, port=port, workers=workers)
+    run(create_app(settings), settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of DATABASE_URL to the newest schema."""
+    from collab.storage.connect import migrate_store
+
+    migrate_store(load_settings().database_url)
+
+
+app.command()(documents.documents)
+app.command()(documents.cat)
+app.command()(tail.tail)
+app.command()(documents.edit)
+app.command("import")(transfer.import_files)
+app.command("export")(transfer.export_documents)
+app.command()(token.token)
+app.command()(replay.replay)
+
+
+def main() -> None:
+    """The console's entry point."""
+    try:
+        app()
+    except (CommandError, CollabError, OSError) as error:
+        _fail(str(error))
+    except httpx.HTTPError as error:
+        _fail(f"the connection broke: {str(error) or type(error).__name__}")
+
+
+def _fail(message: str) -> None:
+    print(f"collab: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(1)

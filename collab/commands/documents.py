@@ -1,0 +1,150 @@
+"""`documents`, `cat` and `edit`: look at documents and write to one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from collab.commands.readable import content_length, utf16_length
+from collab.commands.remote import DEFAULT_URL, CommandError, Refused, Remote, Token, Url
+from collab.errors import InvalidDocumentId
+from collab.words import check_document_id
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The document's id.")]
+
+
+def checked_id(id: str) -> str:
+    """`id`, if it can be one; raises CommandError."""
+    try:
+        return check_document_id(id)
+    except InvalidDocumentId as error:
+        raise CommandError(str(error)) from None
+
+
+def each_document(
+    remote: Remote, *, prefix: str = "", type: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """The documents one may read, page by page."""
+    after: str | None = None
+    while True:
+        page = remote.get(
+            "/v1/documents", prefix=prefix or None, type=type, after=after, limit=500
+        ).json()
+        yield from page["documents"]
+        after = page["next"]
+        if after is None:
+            return
+
+
+def documents(
+    prefix: Annotated[str, typer.Option(help="Only ids that begin so.")] = "",
+    type: Annotated[str | None, typer.Option(help="Only this type.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List the documents."""
+    out = Console()
+    with Remote(url, token) as remote:
+        rows = each_document(remote, prefix=prefix, type=type)
+        if as_json:
+            for row in rows:
+                out.print_json(data=row, indent=None, highlight=False)
+            return
+        table = Table("id", "type", "version", "updated", box=None, pad_edge=False)
+        table.columns[2].justify = "right"
+        for row in rows:
+            table.add_row(row["id"], row["type"], str(row["version"]), _when(row["updated"]))
+    out.print(table)
+
+
+def _when(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def cat(
+    id: Id,
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    version: Annotated[
+        int | None, typer.Option(min=0, help="As it was then.", show_default=False)
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Print what is in a document."""
+    with Remote(url, token) as remote:
+        path = f"/v1/documents/{checked_id(id)}/content"
+        content = remote.get(path, format=format, version=version).content
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def edit(
+    id: Id,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in place of everything, not at the end.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Write what comes on standard input to a document; it is made if it is not there."""
+    raw = sys.stdin.buffer.read()
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise CommandError("what came on standard input is not UTF-8") from None
+    with Remote(url, token) as remote:
+        version = write(remote, checked_id(id), text, replace=replace)
+    Console(stderr=True).print(f"{id} is at version {version}", highlight=False)
+
+
+def write(remote: Remote, id: str, text: str, *, replace: bool) -> int:
+    """Put `text` into the document, which is made if absent; the version it is then at."""
+    path = f"/v1/documents/{id}"
+    made = _create_if_absent(remote, id, text)
+    if made is not None:
+        return made
+    if replace:
+        answer = remote.put(f"{path}/content", text.encode(), "text/plain; charset=utf-8")
+    else:
+        answer = _append(remote, path, text)
+    return int(answer.json()["version"])
+
+
+def _create_if_absent(remote: Remote, id: str, text: str) -> int | None:
+    try:
+        remote.get(f"/v1/documents/{id}")
+    except Refused as refusal:
+        if refusal.code != "document_not_found":
+            raise
+    else:
+        return None
+    try:
+        body = {"id": id, "type": "text", "content": text}
+        return int(remote.post("/v1/documents", body).json()["version"])
+    except Refused as refusal:
+        if refusal.code != "document_exists":
+            raise
+    return None
+
+
+def _append(remote: Remote, path: str, text: str) -> httpx.Response:
+    answer = remote.get(f"{path}/content", format="json")
+    length = content_length(answer.json())
+    operation: list[dict[str, Any]] = [{"retain": length}] if length else []
+    if utf16_length(text):
+        operation.append({"insert": text})
+    body = {
+        "base": int(answer.headers["Collab-Version"]),
+        "epoch": answer.headers["Collab-Epoch"],
+        "operation": operation,
+    }
+    return remote.post(f"{path}/edits", body)
