@@ -1,0 +1,1 @@
+"""The edge: HTTP, websockets, tokens. Never orders or stores by itself."""
