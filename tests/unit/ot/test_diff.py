@@ -57,6 +57,13 @@ def test_embeds_are_equal_as_json() -> None:
     assert diff((one,), (true,)) == (true, delete(1))
 
 
+def test_embeds_that_the_search_takes_for_one_another_are_still_told_apart() -> None:
+    # More embeds than there are stand-ins for them, so that some must share one.
+    for number in range(1, 6000):
+        old, new = (insert({"n": 0}), insert("a")), (insert({"n": number}), insert("a"))
+        assert diff(old, new) == (new[0], delete(1))
+
+
 def test_an_operation_is_not_a_document() -> None:
     with pytest.raises(InvalidOperation, match="inserts alone"):
         diff((retain(1),), ())

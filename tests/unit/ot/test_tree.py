@@ -5,7 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from collab.ot.runs import Run, measure
+import pytest
+
+from collab.ot.runs import Run, measure, to_ops
 from collab.ot.tree import (
     MAX_CHILDREN,
     MAX_WEIGHT,
@@ -21,6 +23,8 @@ from collab.ot.tree import (
     root_of,
 )
 
+BOLD = {"bold": True}
+
 
 def runs(text: str, attributes: dict[str, Any] | None = None) -> list[Run]:
     return list(measure(text, attributes))
@@ -28,6 +32,14 @@ def runs(text: str, attributes: dict[str, Any] | None = None) -> list[Run]:
 
 def text_of(node: Node | None) -> str:
     return "".join(str(run.content) for run in iterate(node)) if node else ""
+
+
+def size_by_definition(node: Node) -> int:
+    """Bytes of ASCII text and of the attributes of each run as the normal form has it."""
+    return sum(
+        len(str(op.insert)) + (len('{"bold":true}') if op.attributes else 0)
+        for op in to_ops(iterate(node))
+    )
 
 
 def height(node: Node) -> int:
@@ -84,19 +96,46 @@ def test_deleting_all_leaves_no_node() -> None:
     assert replace(runs_tree("x" * 300_000), 0, 300_000, ()) == []
 
 
+@pytest.mark.parametrize("level", [0, 1], ids=["between leaves", "between branches"])
+def test_the_size_follows_when_a_run_of_two_nodes_parts_and_meets_again(level: int) -> None:
+    root = build(iter(runs("x" * 50_000, BOLD)))
+    assert isinstance(root, Branch)
+    first = root.children[0]
+    assert isinstance(first, Branch)
+    edge = (first.children[0], first)[level].length
+
+    at_the_end_of_the_left = edited(root, edge, edge, "y")
+    assert at_the_end_of_the_left.size == root.size + 1 + len('{"bold":true}')
+    assert edited(at_the_end_of_the_left, edge, edge + 1, "").size == root.size
+
+    inside_the_right = edited(root, edge + 1, edge + 1, "y")
+    at_the_start_of_the_right = edited(inside_the_right, edge, edge + 1, "")
+    assert edited(at_the_start_of_the_right, edge, edge + 1, "").size == root.size - 1
+
+
+def edited(root: Node, start: int, end: int, new: str) -> Node:
+    after = root_of(replace(root, start, end, runs(new)))
+    assert after is not None
+    assert after.size == size_by_definition(after)
+    return after
+
+
 def test_a_long_history_of_random_edits_keeps_the_shape() -> None:
     random = Random(20)
     text = "start " * 20_000
-    root: Node | None = runs_tree(text)
-    for _ in range(1500):
+    root: Node | None = build(iter(runs(text, BOLD)))
+    for step in range(1500):
         start = random.randrange(len(text) + 1)
         end = min(len(text), start + random.choice([0, 0, 1, 10, 3000]))
         new = random.choice(["", "x", "word ", "y" * 2500])
         if start == end and not new:
             continue
         assert root is not None
-        root = root_of(replace(root, start, end, runs(new, random.choice([None, {"b": 1}]))))
+        root = root_of(replace(root, start, end, runs(new, random.choice([None, BOLD]))))
         text = text[:start] + new + text[end:]
+        if step % 100 == 0:
+            assert root is not None
+            assert root.size == size_by_definition(root)
     assert root is not None
     assert text_of(root) == text
     height(root)
