@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from collab.settings import Settings
 from collab.web import (
     content,
     describe,
@@ -16,11 +18,34 @@ from collab.web import (
 )
 from collab.web.guard import Guard
 
+_ASKED_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+)
+_TOLD_HEADERS = ("ETag", "Collab-Epoch", "Collab-Version", "Location", "Retry-After")
+
 
 def install(app: FastAPI) -> None:
-    """Add the HTTP API to `app`, whose state has `catalog`, `registry`, `settings` and `auth`."""
+    """Add the HTTP API to `app`, whose state has `settings` already, and, when it serves,
+    `catalog`, `registry` and `auth`."""
     problems.install(app)
     for module in (documents, content, edits, events, people, health):
         app.include_router(module.router)
     app.add_middleware(Guard)
+    settings: Settings = app.state.settings
+    if settings.allowed_origins:
+        # Around the guard, so that those pages can read its refusals too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=_ASKED_HEADERS,
+            expose_headers=_TOLD_HEADERS,
+            max_age=3600,
+        )
     app.openapi = lambda: describe.describe(app)  # type: ignore[method-assign]

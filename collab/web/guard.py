@@ -1,7 +1,7 @@
 """What is refused before any route sees it, and what happens when a route breaks.
 
-Owns three bounds that hold for every HTTP request: the path's document id, the length of the body,
-and that no defect shows more of itself than `internal`. Knows no route.
+Owns what holds for every HTTP request: which pages may change something, the path's document id,
+the length of the body, and that no defect shows more of itself than `internal`. Knows no route.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from collab.errors import CollabError, InvalidDocumentId, TooLarge
+from collab.errors import CollabError, InvalidDocumentId, NotAllowed, TooLarge
+from collab.settings import Settings
 from collab.web import problems
+from collab.web.origins import origin_allowed
 from collab.words import check_document_id
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _DOCUMENTS_PATH = b"/v1/documents/"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Wraps the application; reads `max_body_bytes` from the settings of `scope["app"]`."""
+    """Wraps the application; takes the settings from `scope["app"]`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,10 +43,11 @@ class Guard:
             await send(message)
 
         try:
+            settings: Settings = scope["app"].state.settings
+            _check_origin(scope, settings)
             _check_path(scope)
-            limit: int = scope["app"].state.settings.max_body_bytes
-            _check_length(scope, limit)
-            await self._app(scope, _bounded(receive, limit), watched_send)
+            _check_length(scope, settings.max_body_bytes)
+            await self._app(scope, _bounded(receive, settings.max_body_bytes), watched_send)
         except CollabError as error:
             if started:
                 raise
@@ -51,6 +56,11 @@ class Guard:
             _log.exception("request failed", method=scope["method"])
             if not started:
                 await problems.internal()(scope, receive, send)
+
+
+def _check_origin(scope: Scope, settings: Settings) -> None:
+    if scope["method"] not in _SAFE_METHODS and not origin_allowed(Headers(scope=scope), settings):
+        raise NotAllowed("pages of this origin may not change anything here")
 
 
 def _check_path(scope: Scope) -> None:

@@ -10,7 +10,7 @@ import pytest
 from collab.catalog import Catalog
 from collab.errors import StoreFailure, TooFast
 from collab.storage.memory import MemoryStore
-from tests.integration.api.asgi import Server, problem
+from tests.integration.api.asgi import Server, problem, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +40,37 @@ async def test_routes_that_are_not_there(server: Server) -> None:
     answer = await server.client.delete("/v1/documents/a/edits")
     assert problem(answer, 405) == "method_not_allowed"
     assert answer.headers["allow"]
+
+
+async def test_pages_of_foreign_origins_change_nothing(server: Server) -> None:
+    body = {"id": "a", "type": "text"}
+    headers = {"Origin": "https://evil.example"}
+    answer = await server.client.post("/v1/documents", json=body, headers=headers)
+    assert problem(answer, 403) == "not_allowed"
+    headers = {"Origin": "http://server"}
+    answer = await server.client.post("/v1/documents", json=body, headers=headers)
+    assert answer.status_code == 201
+
+
+async def test_pages_of_allowed_origins_may_read_answers_and_refusals() -> None:
+    page = "https://app.example"
+    async with serving(allowed_origins=(page,)) as server:
+        asked = {
+            "Origin": page,
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "if-match,authorization,content-type",
+        }
+        answer = await server.client.options("/v1/documents/a/content", headers=asked)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == page
+        body = {"id": "a", "type": "text"}
+        for path, status in (("/v1/documents", 201), ("/v1/documents/a/edits", 422)):
+            answer = await server.client.post(path, json=body, headers={"Origin": page})
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == page
+            assert "ETag" in answer.headers["access-control-expose-headers"]
+        answer = await server.client.get("/v1/documents/a", headers={"Origin": "https://x.example"})
+        assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_a_body_has_to_be_json(server: Server) -> None:
