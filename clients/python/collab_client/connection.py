@@ -26,7 +26,7 @@ from collab_client.verdicts import failure_of
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 10.0
-STEADY_SECONDS = 5.0
+STEADY_SECONDS = 2.0
 """A connection that lasted so long begins the delays anew when it ends."""
 OPEN_SECONDS = 20.0
 WELCOME_SECONDS = 20.0

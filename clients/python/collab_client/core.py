@@ -9,18 +9,21 @@ what `to_send` returns.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
 
 from collab.errors import CollabError, Malformed
-from collab.ot.delta import Delta, compose
+from collab.ot.delta import Delta
 from collab.ot.rope import Rope
 from collab.protocols import native
 from collab.words import Access, author_of
 from collab_client import wire
 from collab_client.events import Changed, EditRefused, Event, PeersChanged, Reconnect, Saved
+from collab_client.outbox import Outbox
 from collab_client.peers import Company, Selection
-from collab_client.pending import NOTHING, Outstanding, Pending
+from collab_client.pending import NOTHING, Pending
 from collab_client.verdicts import Verdict, verdict_on_edit
+
+GREETINGS = (native.Welcome, native.Reset, native.ErrorReport, native.Goodbye)
+"""What may come before the welcome, or be it."""
 
 
 class Link(Enum):
@@ -35,9 +38,11 @@ class Replica:
     """A document as one client has it; three states: synchronised, awaiting, awaiting with buffer.
 
     `local` is what the user sees, always `synced` (the log at `version` of `epoch`) with the
-    pending operations applied. Use: `connection_opened()` and send its hello; `receive` every
-    message; `edit` local operations at any time after the first welcome; after each of these,
-    send what `to_send()` returns; `connection_lost()` when the connection ends.
+    pending operations applied; `outbox` holds those, `company` the presence.
+
+    Use: `connection_opened()` and send its hello; `receive` every message; `edit` local operations
+    at any time after the first welcome; after each of these, send what `to_send()` returns;
+    `connection_lost()` when the connection ends.
     """
 
     def __init__(self, client: str, *, first_seq: int = 1) -> None:
@@ -49,15 +54,10 @@ class Replica:
         self.limits: native.Limits | None = None
         self.synced = wire.EMPTY
         self.local = wire.EMPTY
+        self.outbox = Outbox(first_seq)
         self.company = Company()
-        self.edits_made = 0
-        self.edits_settled = 0
         self._client = client
-        self._next_seq = first_seq
-        self._pending = Pending()
-        self._outstanding: Outstanding | None = None
         self._link = Link.DOWN
-        self._must_send_edit = False
         self._can_resume = True
 
     @property
@@ -68,28 +68,22 @@ class Replica:
     @property
     def settled(self) -> bool:
         """Whether everything typed here is durable (or was refused)."""
-        return self.edits_settled == self.edits_made
-
-    @property
-    def peers(self) -> dict[str, native.PresenceEntry]:
-        """Who else is here, by author; nobody while offline."""
-        return self.company.peers
+        return self.outbox.settled == self.outbox.made
 
     @property
     def outstanding(self) -> native.SubmitEdit | None:
         """The edit that waits for its answer, as it was sent."""
-        return self._outstanding.message if self._outstanding else None
+        return self.outbox.outstanding.message if self.outbox.outstanding else None
 
     @property
     def stuck(self) -> bool:
         """Whether something waits that may not be sent: we are connected, but only to read."""
-        may_not = self.live and self.access < Access.WRITE
-        return may_not and not self.settled and (not self._outstanding or self._must_send_edit)
+        return self.live and not self._may_write and self.outbox.waits_unsent
 
     @property
     def unsaved(self) -> Delta:
         """Everything that is not durable yet, as one operation over `synced`."""
-        return compose(self._pending.outstanding, self._pending.buffer)
+        return self.outbox.pending.whole
 
     # The connection ------------------------------------------------------------------------------
 
@@ -116,48 +110,29 @@ class Replica:
         if not self.live:
             return []
         messages: list[native.ClientMessage] = []
-        if self.access >= Access.WRITE:
-            if self._outstanding is None and self._pending.buffer:
-                self._submit_buffer()
-            if self._outstanding is not None and self._must_send_edit:
-                messages.append(self._outstanding.message)
-                self._must_send_edit = False
-        presence = self.company.to_send(self.synced, self._pending, self.version)
+        edit = self.outbox.next(self.version, self.limits) if self._may_write else None
+        if edit is not None:
+            messages.append(edit)
+        presence = self.company.to_send(self.synced, self.outbox.pending, self.version)
         if presence is not None:
             messages.append(presence)
         return messages
 
-    def _submit_buffer(self) -> None:
-        room = self.limits.frame_bytes if self.limits else None
-        piece, rest = wire.split(self._pending.buffer, room)
-        self._pending = Pending(piece, rest)
-        message = native.SubmitEdit(self._next_seq, self.version, wire.encode(piece))
-        self._next_seq += 1
-        self._outstanding = Outstanding(message, self.edits_settled if rest else self.edits_made)
-        self._must_send_edit = True
+    @property
+    def _may_write(self) -> bool:
+        return self.access >= Access.WRITE
 
     # The user ------------------------------------------------------------------------------------
 
     def edit(self, operation: Delta) -> None:
         """Apply a local operation at once; raises InvalidOperation if it does not fit `local`."""
-        local = self.local.apply(operation)
-        self.local = local
+        self.local = self.local.apply(operation)
         self.company.moved(operation)
-        self._pending = self._pending.typed(operation)
-        self.edits_made += 1
-        self._count_settled()
-
-    def set_presence(self, state: Any, selection: Selection | None = None) -> None:
-        """What the peers see of us (None: nothing), from now on and after every reconnect.
-
-        `selection` is in units of `local`; it becomes the key `selection` of `state`, and moves
-        with the text.
-        """
-        self.company.present(state, selection)
+        self.outbox.typed(operation)
 
     def selection_of(self, author: str) -> Selection | None:
         """Where a peer's selection is in `local`; None without one, or out of our reach."""
-        return self.company.selection_of(author, self._pending)
+        return self.company.selection_of(author, self.outbox.pending)
 
     # The server ----------------------------------------------------------------------------------
 
@@ -167,7 +142,9 @@ class Replica:
         Never raises for what a server sends: a message that cannot be true ends in `Reconnect`.
         """
         events: list[Event] = []
-        if self._link is Link.DOWN or (self._link is Link.GREETING and not _greets(message)):
+        if self._link is Link.DOWN or (
+            self._link is Link.GREETING and not isinstance(message, GREETINGS)
+        ):
             return events
         try:
             self._receive(message, events)
@@ -209,21 +186,23 @@ class Replica:
     def _commit(self, event: native.EditEvent, events: list[Event]) -> None:
         operation = wire.decode(event.operation)
         synced = self.synced.apply(operation)
-        ours = self._outstanding if event.author == self.author else None
-        if ours is not None and ours.message.seq == event.seq:
-            pending, visible = self._pending.committed(self.synced, operation)
+        ours = self.outstanding
+        acknowledged = ours is not None and event.author == self.author and event.seq == ours.seq
+        author: str | None = event.author
+        user = event.user
+        if acknowledged:
+            pending, visible = self.outbox.pending.committed(self.synced, operation)
+            author = user = None  # what is visible of it corrects what was there already
         else:
-            ours = None
-            pending, visible = self._pending.rebased(operation)
-        if event.author == self.author:
-            self._next_seq = max(self._next_seq, event.seq + 1)
-        author, user = (None, None) if ours else (event.author, event.user)
+            pending, visible = self.outbox.pending.rebased(operation)
+            if event.author == self.author:
+                self.outbox.taken(event.seq)
         changed = Changed(visible, author, user, self.epoch or "", event.version, self.local)
         self._move_to(synced, pending, changed, events)
         self.version = event.version
         self.company.trail.add(event.version, operation)
-        if ours is not None:
-            self._finish(ours)
+        if acknowledged:
+            self.outbox.finish()
             events.append(Saved(event.seq, event.version))
 
     def _resume(self, welcome: native.Welcome, events: list[Event]) -> None:
@@ -239,15 +218,16 @@ class Replica:
         """Take over whole contents, and rebase what is pending by what differs."""
         contents = wire.contents(message.document_type, message.contents)
         committed = message.committed
-        ours = self._outstanding
-        done = ours if ours and committed and committed.seq >= ours.message.seq else None
-        if done is not None:
-            pending, visible = self._pending.contained(self.synced, contents)
-        elif self.epoch is None:
-            pending, visible = self._pending, NOTHING
+        pending = self.outbox.pending
+        ours = self.outstanding
+        done = ours is not None and committed is not None and committed.seq >= ours.seq
+        visible = NOTHING
+        if self.epoch is None:
             self.local = contents
+        elif done:
+            pending, visible = pending.contained(self.synced, contents)
         else:
-            pending, visible = self._pending.replaced(self.synced, contents)
+            pending, visible = pending.replaced(self.synced, contents)
         self._enter(message)
         changed = Changed(visible, None, None, message.epoch, message.version, self.local)
         self._move_to(contents, pending, changed, events)
@@ -256,25 +236,13 @@ class Replica:
         self._can_resume = True
         self.company.trail.restart(message.version)
         if committed is not None:
-            self._next_seq = max(self._next_seq, committed.seq + 1)
-        if done is not None and committed is not None:
-            self._finish(done)
-            events.append(Saved(done.message.seq, committed.version))
-        elif ours is not None:
-            self._rewrite(ours)
+            self.outbox.taken(committed.seq)
+        if done and ours is not None and committed is not None:
+            self.outbox.finish()
+            events.append(Saved(ours.seq, committed.version))
+        else:
+            self.outbox.rewrite(self.version)
         self._learn_peers(message.presence, events, complete=True)
-
-    def _rewrite(self, ours: Outstanding) -> None:
-        """Give the outstanding seq its payload over the new contents, or drop what came to nothing.
-
-        The first writing may still be committed: then it arrives in the stream under this seq, or,
-        if it was dropped here, as any other commit.
-        """
-        if not self._pending.outstanding:
-            self._finish(ours)
-            return
-        self._outstanding = ours.rewrite(self.version, wire.encode(self._pending.outstanding))
-        self._must_send_edit = True
 
     def _enter(self, message: native.Welcome | native.Reset) -> None:
         self.access = wire.access_of(message.access)
@@ -282,18 +250,18 @@ class Replica:
         self.limits = message.limits
         if self._link is Link.GREETING:
             self._link = Link.LIVE
-            self._must_send_edit = self._outstanding is not None
+            self.outbox.connected()
             self.company.arrive()
 
     def _learn_committed(self, committed: native.Named, events: list[Event]) -> None:
         """The log has our seq. If at a version still to come, the stream will show it."""
-        ours = self._outstanding
-        if ours and ours.message.seq == committed.seq and committed.version <= self.version:
-            self._take_back(ours, events)
+        ours = self.outstanding
+        if ours and ours.seq == committed.seq and committed.version <= self.version:
+            self._take_back(events)
             events.append(Saved(committed.seq, committed.version))
 
     def _receive_error(self, error: native.ErrorReport, events: list[Event]) -> None:
-        ours = self._outstanding
+        ours = self.outbox.outstanding
         if ours is None or error.seq != ours.message.seq:
             events.append(error)
             return
@@ -304,10 +272,10 @@ class Replica:
             case Verdict.COMMITTED if error.committed is not None:
                 self._learn_committed(error.committed, events)
             case Verdict.REFUSED:
-                operation = self._pending.outstanding
-                self._take_back(ours, events)
+                operation = self.outbox.pending.outstanding
+                self._take_back(events)
                 if error.committed is not None:
-                    self._next_seq = max(self._next_seq, error.committed.seq + 1)
+                    self.outbox.taken(error.committed.seq)
                 events.append(EditRefused(error.code, error.message, operation))
 
     def _learn_peers(
@@ -318,11 +286,11 @@ class Replica:
 
     # Every transition ends here ------------------------------------------------------------------
 
-    def _take_back(self, ours: Outstanding, events: list[Event]) -> None:
-        pending, visible = self._pending.taken_back(self.synced)
+    def _take_back(self, events: list[Event]) -> None:
+        pending, visible = self.outbox.pending.taken_back(self.synced)
         changed = Changed(visible, None, None, self.epoch or "", self.version, self.local)
         self._move_to(self.synced, pending, changed, events)
-        self._finish(ours)
+        self.outbox.finish()
 
     def _move_to(
         self, synced: Rope, pending: Pending, changed: Changed, events: list[Event]
@@ -331,18 +299,5 @@ class Replica:
             self.local = self.local.apply(changed.operation)
             self.company.moved(changed.operation)
             events.append(changed)
-        self.synced, self._pending = synced, pending
-        self._count_settled()
-
-    def _finish(self, ours: Outstanding) -> None:
-        self._outstanding = None
-        self.edits_settled = ours.covers
-        self._count_settled()
-
-    def _count_settled(self) -> None:
-        if self._outstanding is None and not self._pending.buffer:
-            self.edits_settled = self.edits_made
-
-
-def _greets(message: native.ServerMessage) -> bool:
-    return isinstance(message, native.Welcome | native.Reset | native.ErrorReport | native.Goodbye)
+        self.synced = synced
+        self.outbox.moved(pending)

@@ -185,8 +185,8 @@ class LiveDocument:
         is taken back from the document and returned in the exception), ReadOnly if edits wait that
         may not be sent, and the Closed that ended the connection if edits are left.
         """
-        target = self._replica.edits_made
-        while self._replica.edits_settled < target:
+        target = self._replica.outbox.made
+        while self._replica.outbox.settled < target:
             if self._connection.failure is not None:
                 raise self._connection.failure
             if self._replica.stuck:

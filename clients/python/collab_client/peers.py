@@ -86,8 +86,12 @@ class Company:
         self._own: tuple[Any, Selection | None] | None = None
         self._due = False
 
-    def present(self, state: Any, selection: Selection | None) -> None:
-        """Ours from now on; `selection` is in units of what the user sees."""
+    def present(self, state: Any, selection: Selection | None = None) -> None:
+        """Ours (None: nothing) from now on, and again after every reconnect.
+
+        `selection` is in units of what the user sees; it becomes the key `selection` of `state`,
+        and moves with the text.
+        """
         self._own = (state, selection)
         self._due = True
 

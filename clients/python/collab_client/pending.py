@@ -1,7 +1,7 @@
 """The edits that are not in the log yet, and how they move when the log does.
 
 Owns the algebra: which operation is rebased over which, and with which priority. Knows nothing of
-connections, nor of when what is sent.
+messages, versions or connections.
 
 The law behind all of it: the state that the user sees is always the log's state, then
 `outstanding`, then `buffer`. What is committed goes first at a tie, so a client's operation is
@@ -13,13 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from collab.ot.delta import Delta, compose
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
 from collab.ot.transform import transform
-from collab.protocols.native import SubmitEdit
 
 NOTHING: Delta = ()
 
@@ -30,28 +27,16 @@ def cross(committed: Delta, mine: Delta) -> tuple[Delta, Delta]:
 
 
 @dataclass(frozen=True, slots=True)
-class Outstanding:
-    """The edit that was sent and is not answered: the message as it goes out, every time.
-
-    `covers` counts the local edits that are durable once this one is; `rewritten` says that a reset
-    gave the seq another payload, so that either of them may be the one which is committed.
-    """
-
-    message: SubmitEdit
-    covers: int
-    rewritten: bool = False
-
-    def rewrite(self, base: int, payload: msgspec.Raw) -> Outstanding:
-        """The same seq with another base and payload."""
-        return Outstanding(SubmitEdit(self.message.seq, base, payload), self.covers, True)
-
-
-@dataclass(frozen=True, slots=True)
 class Pending:
     """`outstanding` (sent, unanswered) over the log's state, then `buffer` (not sent) over that."""
 
     outstanding: Delta = NOTHING
     buffer: Delta = NOTHING
+
+    @property
+    def whole(self) -> Delta:
+        """Both as one operation over the log's state."""
+        return compose(self.outstanding, self.buffer)
 
     def typed(self, operation: Delta) -> Pending:
         """With one more local operation at the end."""

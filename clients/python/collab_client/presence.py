@@ -44,7 +44,7 @@ class Presence:
         """The others, by author."""
         return {
             author: Peer(author, entry.user, entry.state, self._selection_of(author))
-            for author, entry in self._replica.peers.items()
+            for author, entry in self._replica.company.peers.items()
         }
 
     async def set(
@@ -55,13 +55,13 @@ class Presence:
         `selection` is a cursor or an (anchor, head) in string indices; it is sent under the key
         `selection` and moves with the text. Raises IndexError outside the document.
         """
-        self._replica.set_presence(state, self._units(selection))
+        self._replica.company.present(state, self._units(selection))
         self._connection.wake()
         await anyio.lowlevel.checkpoint()
 
     async def clear(self) -> None:
         """Show nothing."""
-        self._replica.set_presence(None)
+        self._replica.company.present(None)
         self._connection.wake()
         await anyio.lowlevel.checkpoint()
 

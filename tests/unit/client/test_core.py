@@ -587,23 +587,26 @@ def test_pieces_compose_to_the_whole(frame_bytes: int) -> None:
 
 def test_peers_come_change_and_go() -> None:
     _, (a, b) = room("a b", "abc")
-    b.replica.set_presence({"name": "Bea"}, Selection(1, 1))
+    b.replica.company.present({"name": "Bea"}, Selection(1, 1))
     b.pump()
     b.sync()
     a.sync()
     author = author_of(b.id)
-    assert a.replica.peers[author].state == {"name": "Bea", "selection": {"anchor": 1, "head": 1}}
-    b.replica.set_presence(None)
+    assert a.replica.company.peers[author].state == {
+        "name": "Bea",
+        "selection": {"anchor": 1, "head": 1},
+    }
+    b.replica.company.present(None)
     b.pump()
     b.sync()
     a.sync()
-    assert a.replica.peers == {}
+    assert a.replica.company.peers == {}
     assert a.events == [PeersChanged(), PeersChanged()]
 
 
 def test_selection_of_a_peer_moves_through_later_edits() -> None:
     _, (a, b) = room("a b", "abc")
-    b.replica.set_presence({}, Selection(1, 3))
+    b.replica.company.present({}, Selection(1, 3))
     b.pump()
     b.sync()
     a.sync()
@@ -619,14 +622,14 @@ def test_own_selection_is_sent_in_positions_of_the_log() -> None:
     _, (a,) = room("a", "abc")
     a.types(0, "12")
     a.types(5, "34")
-    a.replica.set_presence({}, Selection(3, 6))
+    a.replica.company.present({}, Selection(3, 6))
     (message,) = a.replica.to_send()
     assert message == native.SetPresence({"selection": {"anchor": 1, "head": 3}}, 0)
 
 
 def test_own_presence_is_told_again_after_a_reconnect() -> None:
     _, (a, b) = room("a b", "abc")
-    a.replica.set_presence({}, Selection(1, 1))
+    a.replica.company.present({}, Selection(1, 1))
     a.pump()
     a.drop()
     a.types(0, "__")
@@ -638,12 +641,12 @@ def test_own_presence_is_told_again_after_a_reconnect() -> None:
 
 def test_nobody_is_known_to_be_here_while_offline() -> None:
     _, (a, b) = room("a b")
-    b.replica.set_presence({"name": "Bea"})
+    b.replica.company.present({"name": "Bea"})
     b.pump()
     b.sync()
     a.sync()
     a.drop()
-    assert a.replica.peers == {}
+    assert a.replica.company.peers == {}
 
 
 # Types -------------------------------------------------------------------------------------------
