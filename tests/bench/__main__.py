@@ -68,12 +68,13 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (all)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="measure each load so long (8)")
-    parser.add_argument("--warm-up", type=float, default=2.0, help="after so many seconds (2)")
-    parser.add_argument(
-        "--count", type=int, default=2000, help="idle connections, documents (2000)"
-    )
-    parser.add_argument("--quick", action="store_true", help="a rough look: short, fewer")
+    parser.add_argument("--quick", action="store_true", help="a rough look: other defaults")
+    for name, kind, (usual, quick), meaning in (
+        ("--seconds", float, SECONDS, "measure each load so long"),
+        ("--warm-up", float, WARM_UP_SECONDS, "after so many seconds"),
+        ("--count", int, COUNT, "idle connections and documents in memory"),
+    ):
+        parser.add_argument(name, type=kind, help=f"{meaning} ({usual}, quick {quick})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--dir", metavar="DIR", help="keep the databases there, not in TMPDIR")

@@ -182,7 +182,7 @@ async def _measure(
         offered_per_s=rate,
         edits_per_s=edits / wall,
         delivered_per_s=delivered / wall,
-        edits_per_frame=delivered / (after.frames - before.frames),
+        edits_per_frame=(delivered + edits) / (after.frames - before.frames),
         cpu_us_per_edit=server_s / edits * 1e6,
         cpu_us_per_delivered=server_s / delivered * 1e6,
         p50_ms=_percentile(load.latencies, 0.5) * 1000,
