@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -77,10 +78,12 @@ async def _idempotency_key(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, with the key of the request."""
+    """Who asks, with the key of the request. `again` looks at the token once more, for requests
+    that outlive it."""
 
     principal: Principal
     key: str
+    again: Callable[[], Principal]
 
     def may_read(self, id: str) -> bool:
         return self.principal.access(id) >= Access.READ
@@ -107,7 +110,8 @@ class Caller:
 
 async def _caller(request: Request, key: Annotated[str, Depends(_idempotency_key)]) -> Caller:
     auth: Authenticator = request.app.state.auth
-    return Caller(auth.authenticate(bearer(request.headers)), key)
+    token = bearer(request.headers)
+    return Caller(auth.authenticate(token), key, lambda: auth.authenticate(token))
 
 
 TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]

@@ -89,8 +89,10 @@ async def _lines(
     contents: Contents, id: str, since: int, limit: int | None, epoch: str | None
 ) -> Response:
     """The log as lines; nothing but one page of it is ever in memory."""
-    left = MAX_INTEGER if limit is None else limit
-    first = await contents.edits(id, since, min(left, _PAGE_COMMITS), epoch)
+    wanted = MAX_INTEGER if limit is None else limit
+    first = await contents.edits(id, since, min(wanted, _PAGE_COMMITS), epoch)
+    # Up to what is the head now: whoever writes on meanwhile could keep the answer from ending.
+    left = min(wanted, first.head.version - since)
 
     async def lines() -> AsyncIterator[bytes]:
         page, remaining = first, left
@@ -98,7 +100,7 @@ async def _lines(
             while page.commits:
                 yield _encode_lines(page.commits)
                 remaining -= len(page.commits)
-                if remaining == 0:
+                if remaining <= 0:
                     return
                 page = await _following(contents, id, page, remaining)
         except CollabError as error:

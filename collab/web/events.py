@@ -128,11 +128,16 @@ class EventStream(Response):
         )
 
     async def _watch_rights(self, peer: Peer) -> None:
-        """End the stream when the right to read is gone."""
+        """End the stream when the token or the right to read is gone."""
         while True:
             await anyio.sleep(ACCESS_SECONDS)
-            if not self._caller.may_read(self._id):
-                peer.end(NotAllowed("you may not read this document any more"))
+            try:
+                access = self._caller.again().access(self._id)
+            except CollabError as error:
+                peer.end(error)
+            else:
+                if access < Access.READ:
+                    peer.end(NotAllowed("you may not read this document any more"))
 
 
 async def _keep_alive(wire: EventWire) -> None:

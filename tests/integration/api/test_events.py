@@ -5,8 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from collab.errors import NotSignedIn
 from collab.presence import Presence
-from collab.web.auth import Principal
+from collab.web.auth import Authenticator, Principal
 from collab.words import Access
 from tests.integration.api.asgi import Server, events, problem, serving
 
@@ -200,3 +201,19 @@ async def test_a_document_is_let_go_when_its_readers_have_left(server: Server) -
         assert session is not None
         assert len(list(session.followers())) == 1
     assert list(session.followers()) == []
+
+
+async def test_a_stream_ends_with_its_token(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.make("a", "one")
+    monkeypatch.setattr("collab.web.events.ACCESS_SECONDS", 0.01)
+
+    def expired(_: Authenticator, token: str | None) -> Principal:
+        raise NotSignedIn("the token has expired")
+
+    async with events(server, "a") as stream:
+        await stream.event()
+        monkeypatch.setattr(Authenticator, "authenticate", expired)
+        goodbye = await stream.event()
+        assert goodbye.data["code"] == "not_signed_in"
