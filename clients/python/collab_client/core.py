@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from collab.errors import CollabError, Malformed
+from collab.errors import CollabError, InvalidOperation, Malformed
 from collab.ot.delta import Delta
 from collab.ot.rope import Rope
 from collab.protocols import native
@@ -78,7 +78,7 @@ class Replica:
     @property
     def stuck(self) -> bool:
         """Whether something waits that may not be sent: we are connected, but only to read."""
-        return self.live and not self._may_write and self.outbox.waits_unsent
+        return self.live and self.access < Access.WRITE and self.outbox.waits_unsent
 
     @property
     def unsaved(self) -> Delta:
@@ -94,11 +94,8 @@ class Replica:
         self._link = Link.GREETING
         if self.epoch is None:
             return native.Hello(client=self._client, token=token, create=create)
-        if not self._can_resume:
-            return native.Hello(client=self._client, token=token)
-        return native.Hello(
-            client=self._client, token=token, epoch=self.epoch, version=self.version
-        )
+        epoch, version = (self.epoch, self.version) if self._can_resume else (None, None)
+        return native.Hello(client=self._client, token=token, epoch=epoch, version=version)
 
     def connection_lost(self) -> list[Event]:
         """Whatever was sent may or may not have arrived; nobody is known to be here."""
@@ -110,22 +107,21 @@ class Replica:
         if not self.live:
             return []
         messages: list[native.ClientMessage] = []
-        edit = self.outbox.next(self.version, self.limits) if self._may_write else None
-        if edit is not None:
-            messages.append(edit)
+        if self.access >= Access.WRITE:
+            edit = self.outbox.next(self.version, self.limits)
+            messages += [edit] if edit else []
         presence = self.company.to_send(self.synced, self.outbox.pending, self.version)
         if presence is not None:
             messages.append(presence)
         return messages
 
-    @property
-    def _may_write(self) -> bool:
-        return self.access >= Access.WRITE
-
     # The user ------------------------------------------------------------------------------------
 
     def edit(self, operation: Delta) -> None:
-        """Apply a local operation at once; raises InvalidOperation if it does not fit `local`."""
+        """Apply a local operation at once; raises InvalidOperation if it does not fit `local`, or
+        there is no document yet. Without effect where it raises."""
+        if self.epoch is None:
+            raise InvalidOperation("an edit before the first welcome")
         self.local = self.local.apply(operation)
         self.company.moved(operation)
         self.outbox.typed(operation)

@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from collab.errors import InvalidOperation
-from collab.ot.delta import Delta
+from collab.ot.delta import Delta, normalize
 from collab.ot.rope import Rope
 from collab.protocols import native
 from collab.words import Access
@@ -153,9 +153,9 @@ class LiveDocument:
         await self.apply(formatting(self._replica.local, index, length, attributes))
 
     async def apply(self, operation: Delta) -> None:
-        """Apply a Delta in normal form, whose positions are UTF-16 units of the current state."""
+        """Apply a Delta, whose positions are UTF-16 units of the current state."""
         await anyio.lowlevel.checkpoint_if_cancelled()
-        self._apply(operation)
+        self._apply(normalize(operation))
         await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def _apply(self, operation: Delta) -> None:

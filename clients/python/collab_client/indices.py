@@ -7,6 +7,7 @@ versions.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -80,7 +81,7 @@ def replacing(
     return ops.normalize(
         [
             Op(retain=start),
-            *([ops.insert(content, attributes)] if content else []),
+            *([ops.insert(deepcopy(content), deepcopy(attributes))] if content else []),
             Op(delete=end - start),
         ]
     )
@@ -89,7 +90,7 @@ def replacing(
 def formatting(document: Rope, index: int, length: int, attributes: dict[str, Any]) -> Delta:
     """Change attributes of `length` characters at `index`; raises IndexError outside."""
     start, end = _units(document, index, length)
-    return ops.normalize([Op(retain=start), ops.retain(end - start, attributes)])
+    return ops.normalize([Op(retain=start), ops.retain(end - start, deepcopy(attributes))])
 
 
 def steps(operation: Delta, before: Rope) -> list[Step]:

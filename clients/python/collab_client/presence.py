@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 import anyio.lowlevel
+import msgspec
 
 from collab.errors import InvalidOperation
 from collab_client.connection import Connection
@@ -53,9 +54,14 @@ class Presence:
         """Show `state`, a JSON object, until told otherwise, after reconnects too.
 
         `selection` is a cursor or an (anchor, head) in string indices; it is sent under the key
-        `selection` and moves with the text. Raises IndexError outside the document.
+        `selection` and moves with the text. Raises IndexError outside the document, TypeError for
+        what JSON cannot say, ValueError for more of it than the server takes.
         """
-        self._replica.company.present(state, self._units(selection))
+        encoded = msgspec.json.encode(state)
+        limits = self._replica.limits
+        if limits is not None and len(encoded) > limits.presence_bytes:
+            raise ValueError(f"a presence may have {limits.presence_bytes} bytes")
+        self._replica.company.present(msgspec.json.decode(encoded), self._units(selection))
         self._connection.wake()
         await anyio.lowlevel.checkpoint()
 

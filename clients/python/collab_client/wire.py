@@ -32,6 +32,10 @@ def decode(raw: msgspec.Raw | bytes) -> Delta:
         ops = _operations.decode(raw)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Malformed(f"not an operation: {error}") from None
+    for op in ops:
+        kinds = (op.insert is not None) + (op.delete is not None) + (op.retain is not None)
+        if kinds != 1 or (op.delete or op.retain or 1) < 1:
+            raise Malformed("not an operation: an op of no kind, of two, or of negative length")
     return normalize(ops)
 
 

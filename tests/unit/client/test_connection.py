@@ -565,3 +565,13 @@ async def test_presence_shows_selections_in_string_indices() -> None:
         assert await anext(updates) == {}
         with pytest.raises(IndexError):
             await b.presence.set({}, selection=99)
+
+
+@scenario
+async def test_presence_that_cannot_be_sent_is_refused_at_once() -> None:
+    network = Network()
+    async with network.connect() as doc:
+        with pytest.raises(TypeError):
+            await doc.presence.set({"me": object()})
+        with pytest.raises(ValueError, match="4096 bytes"):
+            await doc.presence.set({"me": "x" * 5000})

@@ -649,6 +649,58 @@ def test_nobody_is_known_to_be_here_while_offline() -> None:
     assert a.replica.company.peers == {}
 
 
+# What a server should not send -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "{}",
+        "[{}]",
+        "null",
+        '"x"',
+        '[{"insert":"x","delete":1}]',
+        '[{"delete":-1}]',
+        '[{"retain":0.5}]',
+        '[{"delete":9}]',
+        '[{"insert":"\\ud83d"}]',
+        '[{"retain":1,"attributes":[]}]',
+        '[{"insert":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}]",
+        '[{"retain":4611686018427387904,"attributes":{"a":1}}]',
+    ],
+)
+def test_operation_that_cannot_be_is_a_reason_to_reconnect(operation: str) -> None:
+    server, (a,) = room("a", "abc")
+    a.types(0, "1")
+    event = native.EditEvent(1, "f" * 16, 1, None, msgspec.Raw(operation.encode()))
+    events = a.hear(native.Edits([event]))
+    assert isinstance(events[-1], Reconnect)
+    assert a.text == "1abc"
+    converge(server, [a], "1abc")
+
+
+@pytest.mark.parametrize("contents", ["1", "[]", "null", "", '"\\udc00"'])
+def test_contents_that_cannot_be_are_a_reason_to_reconnect(contents: str) -> None:
+    server, (a,) = room("a", "abc")
+    a.types(0, "1")
+    (event,) = a.hear(
+        native.Reset("e", 9, "text", "write", "a" * 16, LIMITS, [], msgspec.Raw(contents.encode()))
+    )
+    assert isinstance(event, Reconnect)
+    converge(server, [a], "1abc")
+
+
+def test_rights_that_cannot_be_are_a_reason_to_reconnect() -> None:
+    _, (a,) = room("a", "abc")
+    (event,) = a.hear(native.AccessChange("owner"))
+    assert isinstance(event, Reconnect)
+
+
+def test_edit_before_the_first_welcome_is_refused() -> None:
+    with pytest.raises(InvalidOperation):
+        Replica("client-a-0123456789").edit(insert(0, "x"))
+
+
 # Types -------------------------------------------------------------------------------------------
 
 

@@ -6,11 +6,15 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collab.errors import InvalidOperation
 from collab.ot.delta import Delta, Op, compose
+from collab.ot.rope import Rope
 from collab_client import Deleted, Formatted, Inserted
 from collab_client.feeds import WAITING_CHANGES
+from collab_client.indices import replacing, steps, text_of
 from tests.simulation.virtual import run
 from tests.unit.client.memory import Network
 from tests.unit.client.room import delete, insert
@@ -57,6 +61,46 @@ def test_what_a_text_cannot_hold_is_refused_before_it_is_shown(content: Any) -> 
             with pytest.raises(InvalidOperation):
                 await doc.format(0, 1, {"bold": True})
             assert doc.text == "abc"
+
+    run(main)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_edits_at_indices_do_what_slices_do(data: st.DataObject) -> None:
+    texts = st.text(alphabet="ab\n😀é👩\u200d", max_size=6)
+    expected = data.draw(texts)
+    before = document = Rope.of((Op(insert=expected),) if expected else ())
+    whole: Delta = ()
+    for _ in range(data.draw(st.integers(1, 5))):
+        index = data.draw(st.integers(0, len(expected)))
+        length = data.draw(st.integers(0, len(expected) - index))
+        content = data.draw(texts)
+        operation = replacing(document, index, length, content)
+        document, whole = document.apply(operation), compose(whole, operation)
+        expected = expected[:index] + content + expected[index + length :]
+        assert text_of(document) == expected
+    replayed = text_of(before)
+    for step in steps(whole, before):
+        match step:
+            case Inserted(at, inserted):
+                replayed = f"{replayed[:at]}{inserted}{replayed[at:]}"
+            case Deleted(at, deleted):
+                replayed = replayed[:at] + replayed[at + deleted :]
+    assert replayed == expected
+
+
+def test_what_was_inserted_does_not_change_with_the_objects_it_came_from() -> None:
+    async def main() -> None:
+        network = Network(type_="richtext")
+        async with network.connect() as doc:
+            embed = {"mention": {"id": 1}}
+            await doc.insert(0, embed)
+            embed["mention"]["id"] = 2
+            assert doc.contents == (Op(insert={"mention": {"id": 1}}),)
+            with pytest.raises(TypeError):
+                await doc.insert(0, {"object": object()})
+            assert doc.text == "\ufffc"
 
     run(main)
 
