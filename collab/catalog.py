@@ -114,11 +114,10 @@ class Catalog:
         Without `metadata` it gets the source's. Raises as `create` and `content`.
         """
         source = await self.get(id)
-        head, state = await self.contents.state(source, version)
+        found = await self.contents.state(id, version)
         kept = source.metadata if metadata is None else metadata
-        origin = f"{id}:{head.epoch}:{head.version}".encode()
-        type = document_type(source.type)
-        return await self._create(new_id, type, state, origin, writer, kept)
+        origin = f"{id}:{found.head.epoch}:{found.head.version}".encode()
+        return await self._create(new_id, found.type, found.state, origin, writer, kept)
 
     async def _create(
         self,

@@ -18,6 +18,7 @@ from collab.loading import load_state
 from collab.registry import Registry
 from collab.session import Session
 from collab.storage import Store
+from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
 
@@ -50,6 +51,14 @@ class Content(msgspec.Struct, frozen=True):
     epoch: str
     version: int
     body: bytes
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A document's state, where in its log it stands, and how it behaves."""
+
+    head: Head
+    type: DocumentType
+    state: Any
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -97,12 +106,10 @@ class Contents:
 
         Raises DocumentNotFound, UnknownFormat, BaseAboveHead, VersionUnavailable, DocumentBroken.
         """
-        document = await self.row(id)
-        head, state = await self.state(document, version)
-        type = document_type(document.type)
-        return Content(
-            head.epoch, head.version, await aside(type.size(state), type.render, state, format)
-        )
+        found = await self.state(id, version)
+        size = found.type.size(found.state)
+        body = await aside(size, found.type.render, found.state, format)
+        return Content(found.head.epoch, found.head.version, body)
 
     async def replace(
         self, id: str, match: Head | None, content: bytes, format: str, writer: Writer
@@ -140,23 +147,26 @@ class Contents:
             raise DocumentNotFound
         return version, await load_state(loaded, session.type)
 
-    async def state(self, document: Document, version: int | None) -> tuple[Head, Any]:
-        """The state at the head or at `version`, and where that is; raises as `content`."""
-        session = await self._fresh(document.id)
+    async def state(self, id: str, version: int | None) -> Found:
+        """The state at the head or at `version`; raises as `content`."""
+        session = await self._fresh(id)
         if session is not None and version in {None, session.version}:
-            return Head(session.epoch, session.version), session.state
-        loaded = await self._store.load(document.id, at=version)
+            return Found(Head(session.epoch, session.version), session.type, session.state)
+        loaded = await self._store.load(id, at=version)
         if loaded is None:
             raise DocumentNotFound
-        reached = loaded.document.version if version is None else version
-        state = await load_state(loaded, document_type(loaded.document.type))
-        return Head(loaded.document.epoch, reached), state
+        document = loaded.document
+        type = document_type(document.type)
+        head = Head(document.epoch, document.version if version is None else version)
+        return Found(head, type, await load_state(loaded, type))
 
     async def _fresh(self, id: str) -> Session | None:
         """The session if the document is open here, having seen what other nodes have written."""
         session = self._registry.opened(id)
         if session is not None and self._store.shared:
             await session.refresh()
+            if session.ended is not None:
+                raise session.ended
         return session
 
     async def edit(

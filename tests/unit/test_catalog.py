@@ -215,6 +215,18 @@ async def test_what_another_node_has_written_is_read() -> None:
             assert (await reading.contents.content("a")).version == number
 
 
+async def test_what_another_node_has_deleted_is_gone() -> None:
+    store = MemoryStore(shared=True)
+    async with node(store) as one, node(store) as two:
+        await one.create("a", "text", writer(), content=b"one")
+        await two.contents.edit("a", b'[{"insert":"x"}]', writer("1"))
+        await one.delete("a")
+        with pytest.raises(DocumentNotFound):
+            await two.contents.content("a")
+        with pytest.raises(DocumentNotFound):
+            await two.contents.head("a")
+
+
 async def test_a_resend_to_another_node_is_the_same_edit() -> None:
     store = MemoryStore(shared=True)
     async with node(store) as one, node(store) as two:
