@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 import msgspec
 
-from collab.errors import BelowFloor, DocumentNotFound, PreconditionFailed
+from collab.errors import BelowFloor, DocumentNotFound, PreconditionFailed, Restarting
 from collab.loading import load_state
 from collab.registry import Registry
 from collab.session import Session
@@ -164,9 +164,10 @@ class Contents:
         """The session if the document is open here, having seen what other nodes have written."""
         session = self._registry.opened(id)
         if session is not None and self._store.shared:
-            await session.refresh()
-            if session.ended is not None:
-                raise session.ended
+            try:
+                await session.refresh()
+            except Restarting:
+                return None  # unloaded meanwhile: the store has all of it
         return session
 
     async def edit(

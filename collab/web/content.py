@@ -53,7 +53,9 @@ async def get_content(
     id: DocumentId,
     contents: TheContents,
     caller: Reader,
-    format: Annotated[str, Query(max_length=64, examples=["text"])] = "text",
+    format: Annotated[
+        str, Query(max_length=64, description="`text` or `json`.", examples=["text"])
+    ] = "text",
     version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:

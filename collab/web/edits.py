@@ -68,7 +68,7 @@ async def read_edits(
         Query(ge=1, le=MAX_INTEGER, description="Of a JSON page at most 1000 (the default)."),
     ] = None,
     epoch: Annotated[str | None, Query(max_length=64)] = None,
-    accept: Annotated[str, Header()] = "",
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """The commits after version `since`, as a JSON page, or all as lines (Accept:
     application/x-ndjson)."""
