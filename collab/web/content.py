@@ -11,7 +11,7 @@ from collab.protocols.native import MAX_INTEGER
 from collab.web import schemas
 from collab.web.answers import parse_etag, version_headers
 from collab.web.bodies import StrictRoute, media_type
-from collab.web.dependencies import DocumentId, Reader, TheContents, WritingCaller
+from collab.web.dependencies import DocumentId, IdempotencyKey, Reader, TheContents, WritingCaller
 from collab.web.edits import committed_answer
 from collab.words import Head
 
@@ -83,6 +83,7 @@ async def put_content(
     request: Request,
     contents: TheContents,
     caller: WritingCaller,
+    key: IdempotencyKey,
     if_match: Annotated[
         str | None,
         Header(
@@ -102,7 +103,9 @@ async def put_content(
     format = _FORMATS.get(media_type(request))
     if format is None:
         raise HTTPException(415, f"content is sent as {' or '.join(_FORMATS)}")
-    committed = await contents.replace(id, match, await request.body(), format, caller.writer(id))
+    committed = await contents.replace(
+        id, match, await request.body(), format, caller.writer(id, key)
+    )
     # Without an ETag: after a rebase the content is not what was sent, and has to be read.
     return committed_answer(committed)
 

@@ -67,22 +67,17 @@ async def _idempotency_key(
             examples=["5f1c0b1e"],
         ),
     ] = None,
-) -> str:
-    """The key, or one that nobody will use again."""
-    if idempotency_key is None:
-        return secrets.token_hex(16)
-    if _KEY.fullmatch(idempotency_key) is None:
+) -> str | None:
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
         raise Malformed("an Idempotency-Key is 1 to 200 visible ASCII characters, no colon")
     return idempotency_key
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, with the key of the request. `again` looks at the token once more, for requests
-    that outlive it."""
+    """Who asks. `again` looks at the token once more, for requests that outlive it."""
 
     principal: Principal
-    key: str
     again: Callable[[], Principal]
 
     def may_read(self, id: str) -> bool:
@@ -101,17 +96,20 @@ class Caller:
         if self.principal.access(id) < Access.WRITE:
             raise NotAllowed("you may not make a document of this id")
 
-    def writer(self, id: str) -> Writer:
-        """The caller as the author of an edit of the document."""
+    def writer(self, id: str, key: str | None = None) -> Writer:
+        """The caller as the author of an edit of the document; without a key one that nobody will
+        use again."""
         return Writer(
-            self.principal.user, self.key, lambda: self.principal.access(id) >= Access.WRITE
+            self.principal.user,
+            secrets.token_hex(16) if key is None else key,
+            lambda: self.principal.access(id) >= Access.WRITE,
         )
 
 
-async def _caller(request: Request, key: Annotated[str, Depends(_idempotency_key)]) -> Caller:
+async def _caller(request: Request) -> Caller:
     auth: Authenticator = request.app.state.auth
     token = bearer(request.headers)
-    return Caller(auth.authenticate(token), key, lambda: auth.authenticate(token))
+    return Caller(auth.authenticate(token), lambda: auth.authenticate(token))
 
 
 TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
@@ -119,6 +117,7 @@ TheContents: TypeAlias = Annotated[Contents, Depends(_contents)]
 TheRegistry: TypeAlias = Annotated[Registry, Depends(_registry)]
 TheSettings: TypeAlias = Annotated[Settings, Depends(_settings)]
 TheCaller: TypeAlias = Annotated[Caller, Depends(_caller)]
+IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_idempotency_key)]
 DocumentId: TypeAlias = Annotated[str, Depends(_document_id)]
 
 

@@ -15,7 +15,7 @@ from collab.protocols.native import MAX_INTEGER
 from collab.web import problems, schemas
 from collab.web.answers import json_answer, version_headers
 from collab.web.bodies import StrictRoute
-from collab.web.dependencies import DocumentId, Reader, TheContents, WritingCaller
+from collab.web.dependencies import DocumentId, IdempotencyKey, Reader, TheContents, WritingCaller
 from collab.words import Commit, Head
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["edits"], route_class=StrictRoute)
@@ -27,7 +27,11 @@ _encoder = msgspec.json.Encoder()
 
 @router.post("/edits", response_model=schemas.CommittedEdit)
 async def submit_edit(
-    id: DocumentId, body: schemas.SubmittedEdit, contents: TheContents, caller: WritingCaller
+    id: DocumentId,
+    body: schemas.SubmittedEdit,
+    contents: TheContents,
+    caller: WritingCaller,
+    key: IdempotencyKey,
 ) -> Response:
     """Commit an operation; it is rebased over everything that came after its base.
 
@@ -36,7 +40,7 @@ async def submit_edit(
     """
     operation = _encoder.encode(body.operation)
     committed = await contents.edit(
-        id, operation, caller.writer(id), base=body.base, epoch=body.epoch
+        id, operation, caller.writer(id, key), base=body.base, epoch=body.epoch
     )
     return committed_answer(committed)
 
