@@ -301,6 +301,21 @@ async def test_connection_that_does_not_last_does_not_reset_the_delays() -> None
 
 
 @scenario
+async def test_connection_that_lasted_begins_the_delays_anew() -> None:
+    network = Network()
+    async with network.connect() as doc:
+        network.refusals = [ChannelClosed(1006, refused=True) for _ in range(5)]
+        network.close()
+        await network.until(lambda: len(network.channels) == 2)
+        await network.until(lambda: doc.status is Status.SAVED)
+        await anyio.sleep(3)
+        began = anyio.current_time()
+        network.close()
+        await network.until(lambda: len(network.channels) == 3)
+        assert network.opened_at[-1] - began == pytest.approx(0.1)
+
+
+@scenario
 async def test_goodbye_says_when_to_come_back() -> None:
     network = Network()
     async with network.connect():

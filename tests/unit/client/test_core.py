@@ -560,6 +560,20 @@ def test_operation_too_big_for_a_frame_goes_in_pieces() -> None:
     assert server.version > 5
 
 
+def test_edit_in_pieces_is_settled_with_the_last_of_them() -> None:
+    server, (a,) = room("a")
+    a.drop()
+    server.limits = native.Limits(1024, 1 << 24, 4096)
+    a.types(0, "x" * 1500)
+    a.connect()
+    settled = []
+    while a.line and (a.line.to_server or a.line.to_client):
+        a.send(1)
+        a.receive(1)
+        settled.append((server.version, a.replica.settled))
+    assert settled == [(0, False), (1, False), (2, True)]
+
+
 @pytest.mark.parametrize("frame_bytes", [180, 400, 1000, 5000])
 def test_pieces_compose_to_the_whole(frame_bytes: int) -> None:
     whole: Delta = (
@@ -616,6 +630,28 @@ def test_selection_of_a_peer_moves_through_later_edits() -> None:
     a.deletes(3, 1)
     a.types(0, "__")
     assert a.replica.selection_of(author_of(b.id)) == Selection(5, 6)
+
+
+def test_selection_from_before_a_reset_cannot_be_placed() -> None:
+    server, (a, b) = room("a b", "abc")
+    b.replica.company.present({}, Selection(1, 1))
+    b.pump()
+    b.sync()
+    a.sync()
+    server.commit("f" * 16, 1, insert(0, "1"))
+    a.sync()
+    assert a.replica.selection_of(author_of(b.id)) == Selection(2, 2)
+    a.hear(reset_of(a, "1abc", 1))
+    a.hear(
+        native.PresenceUpdate(
+            [
+                native.PresenceEntry(
+                    author_of(b.id), None, {"selection": {"anchor": 1, "head": 1}}, 0
+                )
+            ]
+        )
+    )
+    assert a.replica.selection_of(author_of(b.id)) is None
 
 
 def test_own_selection_is_sent_in_positions_of_the_log() -> None:
