@@ -109,8 +109,12 @@ def running_server(command: Sequence[str], folder: Path, cores: Cores) -> Iterat
         _wait_until_listening(process, port, log)
         yield Server(process.pid, port, cores)
         process.terminate()
-        if process.wait(STOP_SECONDS) != 0:
-            raise ServerFailed(f"the server ended with {process.returncode}:\n{_tail(log)}")
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ServerFailed(f"the server did not end:\n{_tail(log)}") from None
+        if code != 0:
+            raise ServerFailed(f"the server ended with {code}:\n{_tail(log)}")
     finally:
         if process.poll() is None:
             process.kill()
