@@ -92,7 +92,7 @@ class Catalog:
         """Make a document, of content if there is some; a deleted id may be taken again.
 
         Raises DocumentExists, InvalidDocumentId, WrongType, InvalidContent, UnknownFormat,
-        DocumentTooLarge, TooLarge, NotAllowed.
+        DocumentTooLarge, TooLarge.
         """
         type = document_type(type_name)
         state = None
