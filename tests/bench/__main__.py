@@ -32,7 +32,7 @@ from tests.bench.room import BenchFailed
 
 EDIT, STORE, MEMORY = "edit", "store", "memory"
 PARTS = (EDIT, STORE, *(case.name for case in CASES), MEMORY)
-TABLE_WIDTH = 120
+TABLE_WIDTH = 130
 # Usual and quick.
 SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
 
