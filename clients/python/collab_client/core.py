@@ -22,6 +22,8 @@ from collab_client.peers import Company, Selection
 from collab_client.pending import NOTHING, Pending
 from collab_client.verdicts import Verdict, verdict_on_edit
 
+Events: TypeAlias = list[Event]
+Peers: TypeAlias = list[native.PresenceEntry]
 GREETINGS = (native.Welcome, native.Reset, native.ErrorReport, native.Goodbye)
 """What may come before the welcome, or be it."""
 
@@ -97,7 +99,7 @@ class Replica:
         epoch, version = (self.epoch, self.version) if self._can_resume else (None, None)
         return native.Hello(client=self._client, token=token, epoch=epoch, version=version)
 
-    def connection_lost(self) -> list[Event]:
+    def connection_lost(self) -> Events:
         """Whatever was sent may or may not have arrived; nobody is known to be here."""
         self._link = Link.DOWN
         return [PeersChanged()] if self.company.leave() else []
@@ -132,12 +134,12 @@ class Replica:
 
     # The server ----------------------------------------------------------------------------------
 
-    def receive(self, message: native.ServerMessage) -> list[Event]:
+    def receive(self, message: native.ServerMessage) -> Events:
         """One message of the current connection, in order; what it means for the user.
 
         Never raises for what a server sends: a message that cannot be true ends in `Reconnect`.
         """
-        events: list[Event] = []
+        events: Events = []
         if self._link is Link.DOWN or (
             self._link is Link.GREETING and not isinstance(message, GREETINGS)
         ):
@@ -150,7 +152,7 @@ class Replica:
             events.append(Reconnect(f"{error.code}: {error}"))
         return events
 
-    def _receive(self, message: native.ServerMessage, events: list[Event]) -> None:
+    def _receive(self, message: native.ServerMessage, events: Events) -> None:
         match message:
             case native.Edits(edits=edits):
                 self._follow(edits, events)
@@ -170,7 +172,7 @@ class Replica:
             case native.PeerMessage() | native.Goodbye():
                 events.append(message)
 
-    def _follow(self, edits: list[native.EditEvent], events: list[Event]) -> None:
+    def _follow(self, edits: list[native.EditEvent], events: Events) -> None:
         for event in edits:
             if event.version > self.version + 1:
                 self._link = Link.DOWN
@@ -179,7 +181,7 @@ class Replica:
             if event.version == self.version + 1:
                 self._commit(event, events)
 
-    def _commit(self, event: native.EditEvent, events: list[Event]) -> None:
+    def _commit(self, event: native.EditEvent, events: Events) -> None:
         operation = wire.decode(event.operation)
         synced = self.synced.apply(operation)
         ours = self.outstanding
@@ -197,11 +199,12 @@ class Replica:
         self._move_to(synced, pending, changed, events)
         self.version = event.version
         self.company.trail.add(event.version, operation)
+        self.outbox.reached(event.version)
         if acknowledged:
             self.outbox.finish()
             events.append(Saved(event.seq, event.version))
 
-    def _resume(self, welcome: native.Welcome, events: list[Event]) -> None:
+    def _resume(self, welcome: native.Welcome, events: Events) -> None:
         if welcome.epoch != self.epoch:
             raise Malformed("a welcome to another epoch without its contents")
         self._enter(welcome)
@@ -210,13 +213,16 @@ class Replica:
             self._learn_committed(welcome.committed, events)
         self._learn_peers(welcome.presence, events, complete=True)
 
-    def _adopt(self, message: native.Welcome | native.Reset, events: list[Event]) -> None:
+    def _adopt(self, message: native.Welcome | native.Reset, events: Events) -> None:
         """Take over whole contents, and rebase what is pending by what differs."""
         contents = wire.contents(message.document_type, message.contents)
         committed = message.committed
         pending = self.outbox.pending
         ours = self.outstanding
         done = ours is not None and committed is not None and committed.seq >= ours.seq
+        # Our name may be among those that the server has forgotten: nobody can tell what became of
+        # the edit, so sending it again might commit it twice.
+        unknown = ours is not None and message.epoch == self.epoch and ours.base < message.forgotten
         visible = NOTHING
         if self.epoch is None:
             self.local = contents
@@ -236,6 +242,8 @@ class Replica:
         if done and ours is not None and committed is not None:
             self.outbox.finish()
             events.append(Saved(ours.seq, committed.version))
+        elif unknown:
+            self._give_back("edit_fate_unknown", "whether this edit is stored is forgotten", events)
         else:
             self.outbox.rewrite(self.version)
         self._learn_peers(message.presence, events, complete=True)
@@ -249,14 +257,14 @@ class Replica:
             self.outbox.connected()
             self.company.arrive()
 
-    def _learn_committed(self, committed: native.Named, events: list[Event]) -> None:
+    def _learn_committed(self, committed: native.Named, events: Events) -> None:
         """The log has our seq. If at a version still to come, the stream will show it."""
         ours = self.outstanding
         if ours and ours.seq == committed.seq and committed.version <= self.version:
             self._take_back(events)
             events.append(Saved(committed.seq, committed.version))
 
-    def _receive_error(self, error: native.ErrorReport, events: list[Event]) -> None:
+    def _receive_error(self, error: native.ErrorReport, events: Events) -> None:
         ours = self.outbox.outstanding
         if ours is None or error.seq != ours.message.seq:
             events.append(error)
@@ -267,30 +275,31 @@ class Replica:
                 events.append(Reconnect(error.code, error.retry_after))
             case Verdict.COMMITTED if error.committed is not None:
                 self._learn_committed(error.committed, events)
+            case Verdict.REWRITE if error.committed is not None:
+                self.outbox.rewrite_from(error.committed.version, self.version)
             case Verdict.REFUSED:
-                operation = self.outbox.pending.outstanding
-                self._take_back(events)
+                self._give_back(error.code, error.message, events)
                 if error.committed is not None:
                     self.outbox.taken(error.committed.seq)
-                events.append(EditRefused(error.code, error.message, operation))
 
-    def _learn_peers(
-        self, entries: list[native.PresenceEntry], events: list[Event], *, complete: bool
-    ) -> None:
+    def _learn_peers(self, entries: Peers, events: Events, *, complete: bool) -> None:
         if self.company.learn(entries, own=self.author, complete=complete):
             events.append(PeersChanged())
 
     # Every transition ends here ------------------------------------------------------------------
 
-    def _take_back(self, events: list[Event]) -> None:
+    def _give_back(self, code: str, message: str, events: Events) -> None:
+        operation = self.outbox.pending.outstanding
+        self._take_back(events)
+        events.append(EditRefused(code, message, operation))
+
+    def _take_back(self, events: Events) -> None:
         pending, visible = self.outbox.pending.taken_back(self.synced)
         changed = Changed(visible, None, None, self.epoch or "", self.version, self.local)
         self._move_to(self.synced, pending, changed, events)
         self.outbox.finish()
 
-    def _move_to(
-        self, synced: Rope, pending: Pending, changed: Changed, events: list[Event]
-    ) -> None:
+    def _move_to(self, synced: Rope, pending: Pending, changed: Changed, events: Events) -> None:
         if changed.operation:
             self.local = self.local.apply(changed.operation)
             self.company.moved(changed.operation)

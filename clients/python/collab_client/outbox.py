@@ -41,6 +41,7 @@ class Outbox:
         self.settled = 0
         self._next_seq = first_seq
         self._due = False
+        self._rewrite_from: int | None = None
 
     @property
     def waits_unsent(self) -> bool:
@@ -56,6 +57,7 @@ class Outbox:
     def connected(self) -> None:
         """On a new connection what is outstanding goes out again."""
         self._due = self.outstanding is not None
+        self._rewrite_from = None
 
     def next(self, version: int, limits: Limits | None) -> SubmitEdit | None:
         """The edit that is due now, once; without one outstanding, the buffer becomes it."""
@@ -81,23 +83,32 @@ class Outbox:
         if self.outstanding is not None:
             self.settled = self.outstanding.covers
             self.outstanding = None
+        self._rewrite_from = None
         self._count()
 
     def rewrite(self, version: int) -> None:
-        """After a reset: give the outstanding seq its payload over the new contents.
+        """Give the outstanding seq what it is over the log at `version` as its payload.
 
-        The first writing may still be committed. It then arrives in the stream under this seq, or,
-        if it came to nothing and is dropped here, as any other commit.
+        Also where that has come to nothing: the first writing may still be on its way, and the next
+        edit must not overtake it.
         """
         if self.outstanding is None:
             return
-        if not self.pending.outstanding:
-            self.finish()
-            return
+        self._rewrite_from = None
         seq, covers = self.outstanding.message.seq, self.outstanding.covers
         message = SubmitEdit(seq, version, wire.encode(self.pending.outstanding))
         self.outstanding = Outstanding(message, covers, rewritten=True)
         self._due = True
+
+    def rewrite_from(self, needed: int, version: int) -> None:
+        """Its base is too old: write it anew as soon as we have version `needed`."""
+        self._rewrite_from = needed
+        self.reached(version)
+
+    def reached(self, version: int) -> None:
+        """We have the log up to `version`."""
+        if self._rewrite_from is not None and version >= self._rewrite_from:
+            self.rewrite(version)
 
     def taken(self, seq: int) -> None:
         """The log has this seq under our name; the next edits are named above it."""

@@ -17,6 +17,7 @@ class Verdict(Enum):
     WAIT = "a reset or a close follows, and decides"
     PASSING = "nothing is decided: send it again on another connection"
     COMMITTED = "the log has another writing of it"
+    REWRITE = "it was made without knowing a commit of our own: write it anew over that one"
     REFUSED = "it will never be in the log"
 
 
@@ -53,6 +54,8 @@ def verdict_on_edit(error: ErrorReport, *, rewritten: bool) -> Verdict:
     """What `error` says about the edit that it names; `rewritten`: two writings of it are out."""
     if error.code == "edit_name_reused" and error.committed is not None and rewritten:
         return Verdict.COMMITTED
+    if error.code == "base_below_own_commit" and error.committed is not None:
+        return Verdict.REWRITE
     return _VERDICTS.get(error.code, Verdict.REFUSED)
 
 

@@ -442,16 +442,41 @@ def test_unsent_text_survives_another_epoch() -> None:
     assert [edit.seq for edit in edits_sent(a)] == [1, 1, 2]
 
 
-def test_rewriting_that_comes_to_nothing_is_not_sent() -> None:
+def test_rewriting_that_comes_to_nothing_still_holds_its_place() -> None:
+    """Its first writing is on the way; an edit of the next seq would be refused after it."""
     server, (a, b) = room("a b", "abc")
     a.deletes(1, 1)
-    a.drop()
+    a.types(0, "x")
     b.deletes(1, 1)
     b.sync()
-    server.floor = 1
-    a.sync()
-    assert len(edits_sent(a)) == 1
-    converge(server, [a, b], "ac")
+    line = a.line
+    assert line is not None
+    server.reset(line)
+    a.receive()
+    assert [(edit.seq, edit.base) for edit in edits_sent(a)] == [(1, 0), (1, 1)]
+    assert edits_sent(a)[1].operation == msgspec.Raw(b"[]")
+    converge(server, [a, b], "xac")
+    assert refusals(a) == []
+
+
+@pytest.mark.parametrize("stream_first", [True, False])
+def test_edit_that_leaves_out_our_own_commit_is_written_anew(stream_first: bool) -> None:
+    """Another life of this client id left an edit behind, which was committed before ours."""
+    server, (a,) = room("a", "abc")
+    a.types(3, "!")
+    server.commit(author_of(a.id), 0, insert(0, "1"))
+    error = native.ErrorReport("base_below_own_commit", "", 1, native.Named(0, 1))
+    if stream_first:
+        a.receive()
+        a.hear(error)
+    else:
+        a.hear(error)
+        assert [one.base for one in edits_sent(a)] == [0]
+        a.receive()
+    assert [(one.seq, one.base) for one in edits_sent(a)] == [(1, 0), (1, 1)]
+    assert wire.decode(edits_sent(a)[1].operation) == insert(4, "!")
+    assert refusals(a) == []
+    assert a.text == "1abc!"
 
 
 def test_seq_goes_on_above_what_the_log_knows_of_us() -> None:
@@ -471,7 +496,7 @@ def test_seq_goes_on_above_what_the_log_knows_of_us() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["invalid_operation", "document_too_large", "stale_sequence", "base_below_own_commit"],
+    ["invalid_operation", "document_too_large", "stale_sequence"],
 )
 def test_refused_edit_is_taken_back_and_returned(code: str) -> None:
     server, (a, b) = room("a b", "abc")
