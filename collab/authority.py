@@ -29,6 +29,11 @@ from collab.tail import Tail
 from collab.types import DocumentType
 from collab.words import Commit, Credit, Edit
 
+# What rebasing may cost, in the types' weight (about 0.2 us a unit): for one edit, before its
+# author has to start afresh; for one batch, before the rest waits for the next.
+_MAX_EDIT_WORK = 300_000
+_MAX_BATCH_WORK = 300_000
+
 
 class Request(msgspec.Struct, frozen=True):
     """An edit whose turn it is, and whether its author may write at this moment."""
@@ -61,7 +66,10 @@ class HistoryNeeded(msgspec.Struct, frozen=True):
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """What a batch would do: outcomes in order of the requests, and the commits to append."""
+    """What a batch would do: outcomes in order of the requests, and the commits to append.
+
+    There may be fewer outcomes than requests, but at least one: the rest is for the next batch.
+    """
 
     expected_version: int
     state: Any
@@ -99,13 +107,21 @@ class Authority:
     def stage(
         self, requests: Sequence[Request], now: int, older: Older | None = None
     ) -> Staged | HistoryNeeded:
-        """Place the requests one after the other; `now` is in ms."""
+        """Place the requests one after the other, as many as one batch should; `now` is in ms."""
         if older is None and (lowest := self._lowest_base(requests)) < self.tail.oldest:
             return HistoryNeeded(lowest)
         batch = _Batch(self, max(now, self._time), older)
-        outcomes = tuple(batch.place(request) for request in requests)
+        outcomes: list[Outcome] = []
+        for request in requests:
+            if outcomes and batch.work > _MAX_BATCH_WORK:
+                break
+            outcomes.append(batch.place(request))
         return Staged(
-            self.version, batch.state, tuple(batch.commits), tuple(batch.operations), outcomes
+            self.version,
+            batch.state,
+            tuple(batch.commits),
+            tuple(batch.operations),
+            tuple(outcomes),
         )
 
     def adopt(self, staged: Staged) -> None:
@@ -134,7 +150,7 @@ class Authority:
         self.version = commit.version
         self._time = commit.time
         self.tail.append(commit, operation)
-        self.names.record(commit)
+        self.names.record(commit, self.tail.oldest)
 
     def _lowest_base(self, requests: Sequence[Request]) -> int:
         """The lowest base that will really be rebased: those that get refused do not count."""
@@ -154,6 +170,7 @@ class _Batch:
         self._now = now
         self._older = older
         self._names: dict[str, Known] = {}
+        self.work = 0
         self.state = authority.state
         self.commits: list[Commit] = []
         self.operations: list[Any] = []
@@ -205,12 +222,15 @@ class _Batch:
             oldest = max(oldest, authority.names.forgotten)
         if base < oldest:
             raise BelowFloor(base, oldest)
-        rebase = authority.type.rebase
+        over = [*self._operations_after(base), *self.operations]
+        weight, rebase = authority.type.weight, authority.type.rebase
+        work = len(over) * weight(edit.operation) + sum(map(weight, over))
+        if work > _MAX_EDIT_WORK:
+            raise BelowFloor(base, authority.version)
+        self.work += work
         operation = edit.operation
-        for committed in self._operations_after(base):
+        for committed in over:
             operation = rebase(operation, committed)
-        for staged in self.operations:
-            operation = rebase(operation, staged)
         return operation
 
     def _operations_after(self, base: int) -> Sequence[Any]:

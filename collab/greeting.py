@@ -26,6 +26,8 @@ class Greeter:
         """Welcome with the commits since the client's version, or with contents; or a reset."""
         session = self._session
         if hello.epoch is None or hello.version is None:
+            # It may have seen commits of another node and not say so: it must not go back.
+            await session.refresh()
             return self._welcome(access)
         if hello.epoch != session.epoch:
             return self.reset(access)
@@ -46,12 +48,18 @@ class Greeter:
             limits=self._limits(),
             presence=present(session),
             committed=self._committed(),
+            forgotten=self._forgotten(),
             edits=[native.edit_event(commit) for commit in commits],
         )
 
-    def reset(self, access: Access) -> native.Reset:
-        """A fresh start from what is committed now."""
+    def reset(self, access: Access, placed: native.Named | None = None) -> native.Reset:
+        """A fresh start from what is committed now.
+
+        `placed` is the author's newest commit that its connection knows of: the session may have
+        forgotten it meanwhile.
+        """
         session = self._session
+        committed = self._committed() or placed
         return native.Reset(
             epoch=session.epoch,
             version=session.version,
@@ -61,7 +69,8 @@ class Greeter:
             limits=self._limits(),
             presence=present(session),
             contents=msgspec.Raw(session.contents()),
-            committed=self._committed(),
+            committed=committed,
+            forgotten=0 if committed else session.forgotten,
         )
 
     def _welcome(self, access: Access) -> native.Welcome:
@@ -75,12 +84,17 @@ class Greeter:
             limits=self._limits(),
             presence=present(session),
             committed=self._committed(),
+            forgotten=self._forgotten(),
             contents=msgspec.Raw(session.contents()),
         )
 
     def _committed(self) -> native.Named | None:
         committed = self._session.committed_by(self._author)
         return native.Named(*committed) if committed else None
+
+    def _forgotten(self) -> int:
+        known = self._session.committed_by(self._author) is not None
+        return 0 if known else self._session.forgotten
 
     def _limits(self) -> native.Limits:
         settings = self._settings

@@ -17,6 +17,11 @@ class History:
         self._id = id
         self._epoch = epoch
 
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may write to it too."""
+        return self._store.shared
+
     async def page(self, after: int) -> list[Commit]:
         """The next commits after `after`, empty at the head; raises as `Store.read`."""
         return await self._store.read(self._id, self._epoch, after, _PAGE_COMMITS)

@@ -53,6 +53,10 @@ class Inbox:
         self._taken = anyio.Event()
         return batch
 
+    def put_back(self, submissions: list[Submission]) -> None:
+        """Let what was taken, but not placed, go first next time."""
+        self._waiting[:0] = submissions
+
     def refuse(self, error: CollabError) -> None:
         """Answer everything with `error`; nobody takes from here any more."""
         self._closed = True

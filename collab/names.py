@@ -12,6 +12,7 @@ from collab.errors import DocumentBroken
 from collab.words import Commit
 
 _MS_PER_DAY = 86_400_000
+MAX_VERSION = 2**53 - 1
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -58,22 +59,28 @@ class Names:
         """The author's newest commit, if it is remembered."""
         return self._known.get(author)
 
-    def record(self, commit: Commit) -> None:
-        """Take note of a commit, the next in the log; then forget what is too old or too much."""
+    def record(self, commit: Commit, oldest_kept: int = MAX_VERSION) -> None:
+        """Take note of a commit, the next in the log; then forget what is too old or too much.
+
+        Authors of commits above `oldest_kept` are never forgotten: the tail has them in memory
+        anyway, and whoever is connected is among them.
+        """
         for credit in commit.credits:
             self._known.pop(credit.author, None)
             self._known[credit.author] = Known(
                 credit.seq, commit.version, credit.digest, commit.time
             )
-        self._forget(commit.time)
+        self._forget(commit.time, oldest_kept)
 
     def dump(self) -> bytes:
         """The memory for a snapshot."""
         return _encoder.encode(_Dump(self.forgotten, self._known))
 
-    def _forget(self, now: int) -> None:
+    def _forget(self, now: int, oldest_kept: int) -> None:
         while self._known:
             author, oldest = next(iter(self._known.items()))
+            if oldest.version > oldest_kept:
+                return
             if len(self._known) <= self._keep_max and oldest.time >= now - self._keep_ms:
                 return
             del self._known[author]

@@ -86,7 +86,9 @@ class Peer:
         self._outbox: list[str] = []
         self._outbox_sent = anyio.Event()
         self._greeter = Greeter(session, self.author, settings)
+        self._placed: native.Named | None = None
         self._starts_afresh = False
+        self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
         self._scope = anyio.CancelScope()
@@ -121,6 +123,8 @@ class Peer:
         if self._ending is None:
             self._ending = error
             self._wakeup.set()
+            if not self._listening:
+                self._scope.cancel()
 
     def _replace_older(self) -> None:
         for other in self._session.followers():
@@ -187,7 +191,9 @@ class Peer:
         """What became of edit `seq`; a new commit is acknowledged by the stream itself."""
         if isinstance(outcome, CollabError):
             self._refuse(seq, outcome)
-        elif outcome.commit is None and outcome.version <= self.cursor:
+            return
+        self._placed = native.Named(seq, outcome.version)
+        if outcome.commit is None and outcome.version <= self.cursor:
             self._put(native.Ack(seq, outcome.version))
 
     def _refuse(self, seq: int | None, error: CollabError) -> None:
@@ -229,6 +235,8 @@ class Peer:
         return size
 
     def _put(self, message: native.ServerMessage) -> None:
+        if not self._listening:
+            return
         self._outbox.append(native.encode(message))
         self._wakeup.set()
 
@@ -242,8 +250,11 @@ class Peer:
             with anyio.move_on_after(_FINAL_WRITE_SECONDS):
                 await self._send_last(self._ending)
         except Disconnected:
-            pass
-        self._scope.cancel()
+            # What it sent before it left is still to be read; nobody waits for the answers.
+            self._listening = False
+            self._take_outbox()
+        else:
+            self._scope.cancel()
 
     async def _send_last(self, reason: CollabError) -> None:
         while await self._send_ready():
@@ -263,7 +274,7 @@ class Peer:
                 frames.append(frame)
         if self._starts_afresh:
             self._starts_afresh = False
-            frames.append(self._start(self._greeter.reset(self.access)))
+            frames.append(self._start(self._greeter.reset(self.access, self._placed)))
         frames += self._new_messages()
         frames += self._new_presence()
         for frame in frames:

@@ -122,6 +122,11 @@ class Session:
         known = self._authority.names.get(author)
         return None if known is None else (known.seq, known.version)
 
+    @property
+    def forgotten(self) -> int:
+        """Of an author that `committed_by` does not know, no commit is above this version."""
+        return self._authority.names.forgotten
+
     def frame_after(
         self, version: int, encode: Callable[[Sequence[Commit]], F]
     ) -> tuple[F, int] | None:
@@ -216,13 +221,20 @@ class Session:
             self._wakeup.set()
 
     async def refresh(self) -> None:
-        """Return when everything that was in the log at the call has been seen here."""
+        """Return when everything that was in the log at the call has been seen here.
+
+        At once where no other node writes. Raises what ended the session: then nothing is known.
+        """
         if self.ended is not None:
             raise self.ended
+        if not self._history.shared:
+            return
         seen = anyio.Event()
         self._refreshing.append(seen)
         self._wakeup.set()
         await seen.wait()
+        if self.ended is not None:
+            raise self.ended
 
     def raise_floor(self, floor: int) -> None:
         """The store has trimmed the log up to `floor`."""
@@ -257,8 +269,8 @@ class Session:
 
     async def _commit(self, submissions: list[Submission]) -> None:
         """Give a batch its place in the log, however often others are faster."""
-        outcomes: Sequence[Outcome] = ()
         failure: CollabError = StoreFailure("whether the edit was stored is not known, send again")
+        outcomes: Sequence[Outcome] = [failure] * len(submissions)
         try:
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
@@ -266,13 +278,13 @@ class Session:
                 staged = await self._stage(submissions)
             outcomes = staged.outcomes
         except CollabError as error:
-            failure = error
+            outcomes = [error] * len(submissions)
             raise
         finally:
-            for submission, outcome in zip(
-                submissions, outcomes or [failure] * len(submissions), strict=True
-            ):
+            for submission, outcome in zip(submissions, outcomes, strict=False):
                 submission.answer(outcome)
+            if rest := submissions[len(outcomes) :]:
+                self._inbox.put_back(rest)
 
     async def _stage(self, submissions: list[Submission]) -> Staged:
         """Stage against the newest state; reads the log first where an edit's base asks for it."""

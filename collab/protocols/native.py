@@ -119,7 +119,11 @@ NO_CONTENTS = msgspec.Raw()
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", tag_field="type", omit_defaults=True):
-    """Answer to hello: either `contents` at `version`, or `edits` after the client's version."""
+    """Answer to hello: either `contents` at `version`, or `edits` after the client's version.
+
+    `committed` is the newest commit of this client. Without it none is known, and none there can
+    be above version `forgotten`.
+    """
 
     epoch: str
     version: int
@@ -129,6 +133,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome", tag_field="type", omit
     limits: Limits
     presence: list[PresenceEntry]
     committed: Named | None = None
+    forgotten: int = 0
     contents: msgspec.Raw = NO_CONTENTS
     edits: list[EditEvent] | None = None
 
@@ -145,6 +150,7 @@ class Reset(msgspec.Struct, frozen=True, tag="reset", tag_field="type", omit_def
     presence: list[PresenceEntry]
     contents: msgspec.Raw
     committed: Named | None = None
+    forgotten: int = 0
 
 
 class Edits(msgspec.Struct, frozen=True, tag="edits", tag_field="type"):

@@ -55,6 +55,10 @@ class DocumentType(Protocol):
         committed first (and goes first where both insert)."""
         ...
 
+    def weight(self, operation: Any) -> int:
+        """What rebasing it, or something over it, costs; a keystroke is about 2."""
+        ...
+
     def apply(self, state: Any, operation: Any) -> Any:
         """The state after `operation`; raises InvalidOperation if it does not fit."""
         ...

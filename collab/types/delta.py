@@ -60,6 +60,9 @@ class DeltaType:
     def rebase(self, operation: Delta, over: Delta) -> Delta:
         return transform(over, operation, priority=True)
 
+    def weight(self, operation: Delta) -> int:
+        return len(operation)
+
     def apply(self, state: Rope, operation: Delta) -> Rope:
         return state.apply(operation)
 

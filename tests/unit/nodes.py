@@ -20,8 +20,8 @@ from collab.words import Commit, Edit, author_of, digest_of
 class TroubledStore(MemoryStore):
     """Fails the calls that are named in `failing`, holds an append back, counts the appends."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, shared: bool = False) -> None:
+        super().__init__(shared=shared)
         self.failing: set[str] = set()
         self.appends = 0
         self.held = anyio.Event()

@@ -188,15 +188,25 @@ def test_a_base_that_is_too_many_commits_ago_is_refused() -> None:
 
 
 def test_an_edit_that_may_be_a_forgotten_authors_resend_is_refused() -> None:
+    made = authority(names_max=1, tail_commits=1)
+    original = edit("ada", 1, 0, insert("a"))
+    first = stage(made, original)
+    made.adopt(first)
+    commit(made, edit("bob", 1, 1, insert("b")))
+    assert made.names.get("ada") is None
+    staged = made.stage([original], 1, Older(0, first.operations))
+    assert isinstance(staged, Staged)
+    assert refusal(staged.outcomes[0]) is BelowFloor
+    (outcome,) = commit(made, edit("cy", 1, 1, insert("c")))
+    assert isinstance(outcome, Placed), "with a base above what is forgotten it is new"
+
+
+def test_authors_of_commits_in_the_tail_are_not_forgotten() -> None:
     made = authority(names_max=1)
     original = edit("ada", 1, 0, insert("a"))
     commit(made, original)
     commit(made, edit("bob", 1, 1, insert("b")))
-    assert made.names.get("ada") is None
-    (outcome,) = commit(made, original)
-    assert refusal(outcome) is BelowFloor
-    (outcome,) = commit(made, edit("cy", 1, 1, insert("c")))
-    assert isinstance(outcome, Placed), "with a base above what is forgotten it is new"
+    assert commit(made, original) == (Placed(1, None),)
 
 
 def test_an_edit_that_does_not_fit_is_refused_alone() -> None:
@@ -253,3 +263,27 @@ def test_a_gap_in_the_log_is_a_broken_document() -> None:
         source.adopt(staged)
     with pytest.raises(DocumentBroken):
         authority().apply(commits[1])
+
+
+def test_rebasing_that_would_cost_too_much_starts_its_author_afresh() -> None:
+    made = authority(text="a" * 500, tail_commits=1000, max_bytes=1 << 20)
+    made._max_rebase_commits = 1000
+    long = ",".join('{"retain":1},{"insert":"x"}' for _ in range(400))
+    for seq in range(1, 401):
+        commit(made, edit("ada", seq, made.version, insert("y")))
+    (outcome,) = commit(made, edit("bob", 1, 1, f"[{long}]"))
+    assert refusal(outcome) is BelowFloor
+    (outcome,) = commit(made, edit("cy", 1, 1, insert("z")))
+    assert isinstance(outcome, Placed)
+
+
+def test_a_batch_that_would_cost_too_much_leaves_the_rest_for_the_next() -> None:
+    made = authority(text="a" * 500, tail_commits=1000, max_bytes=1 << 20)
+    made._max_rebase_commits = 1000
+    long = ",".join('{"retain":1},{"insert":"x"}' for _ in range(300))
+    for seq in range(1, 401):
+        commit(made, edit("ada", seq, made.version, insert("y")))
+    requests = [edit(f"writer {number}", 1, 1, f"[{long}]") for number in range(5)]
+    staged = stage(made, *requests)
+    assert 1 <= len(staged.outcomes) < 5
+    assert all(isinstance(each, Placed) for each in staged.outcomes)

@@ -144,8 +144,10 @@ class Room:
 
 
 @asynccontextmanager
-async def room(type: str = "text", **changes: object) -> AsyncIterator[Room]:
-    store = TroubledStore()
+async def room(
+    type: str = "text", *, shared: bool = False, **changes: object
+) -> AsyncIterator[Room]:
+    store = TroubledStore(shared=shared)
     await create(store, type=type)
     async with node(store, **changes) as registry, anyio.create_task_group() as tasks:
         made = Room(registry, store, tasks)
@@ -206,7 +208,7 @@ async def test_what_cannot_be_continued_is_reset() -> None:
 
 
 async def test_a_client_that_has_seen_more_makes_us_read_the_store_first() -> None:
-    async with room() as made:
+    async with room(shared=True) as made:
         await made.join(BOB)
         async with node(made.store) as elsewhere, elsewhere.open("doc") as session:
             await session.edit(edit(session, "x", 1, 0, insert("x")), allowed)

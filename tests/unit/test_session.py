@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anyio
 import pytest
 
@@ -17,6 +19,7 @@ from collab.errors import (
 )
 from collab.inbox import Submission
 from collab.registry import Registry
+from collab.storage import Append, AppendResult
 from collab.storage.memory import MemoryStore
 from collab.wakeup import Wakeup
 from tests.unit.nodes import TroubledStore, allowed, create, edit, insert, node, text_of
@@ -295,10 +298,10 @@ async def test_a_failing_adapter_ends_sessions_but_not_the_node() -> None:
     class Defective(MemoryStore):
         broken = True
 
-        async def append(self, batches: object) -> list[object]:  # type: ignore[override]
+        async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
             if self.broken:
                 raise ZeroDivisionError
-            return await super().append(batches)  # type: ignore[arg-type, return-value]
+            return await super().append(batches)
 
     store = Defective()
     await create(store)

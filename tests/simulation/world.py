@@ -1,0 +1,224 @@
+"""Nodes over one store, with everything that can go wrong with them.
+
+A node is the real registry and the real connection code; it can pause, crash and restart, and its
+store fails by chance: before a call, or after it took effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from collab.errors import CollabError, StoreFailure
+from collab.peer import Disconnected
+from collab.registry import Registry, open_registry
+from collab.settings import Settings
+from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage.memory import MemoryStore
+from collab.web.auth import Authenticator
+from collab.web.closing import close_code
+from collab.web.socket import serve
+from collab.words import Commit, Document, Head, Snapshot
+from tests.simulation.network import Broken, Connection, Gate
+
+T = TypeVar("T")
+
+
+class Chances(msgspec.Struct, frozen=True):
+    """How rough the world is: probabilities per call, seconds at most."""
+
+    store_fails: float = 0.0
+    store_seconds: float = 0.02
+    deletes: float = 0.0
+    fresh_starts: float = 0.0
+    network_seconds: float = 0.1
+
+
+class World:
+    """What the nodes share."""
+
+    def __init__(self, random: Random, chances: Chances, settings: Settings) -> None:
+        self.random = random
+        self.chances = chances
+        self.settings = settings
+        self.store = MemoryStore(shared=True)
+        self.calm = False
+        self._epochs = 0
+        self._tokens = 0
+
+    def make_token(self) -> str:
+        """A character that is handed out once; no insert can split it."""
+        self._tokens += 1
+        return chr(0xE000 + self._tokens)
+
+    def now(self) -> int:
+        return 1_700_000_000_000 + int(anyio.current_time() * 1000)
+
+    def make_epoch(self) -> str:
+        self._epochs += 1
+        return f"epoch{self._epochs}"
+
+
+class NodeStore:
+    """The shared store as one node sees it: slow, failing, behind the node's gate."""
+
+    def __init__(self, world: World, gate: Gate) -> None:
+        self._world = world
+        self._gate = gate
+        self.shared = True
+
+    async def create(
+        self, document: NewDocument, commits: Sequence[Commit] = (), *, revive: bool = False
+    ) -> Document:
+        return await self._call(lambda: self._world.store.create(document, commits, revive=revive))
+
+    async def get(self, id: str) -> Document | None:
+        return await self._call(lambda: self._world.store.get(id))
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        return await self._call(lambda: self._world.store.load(id, at))
+
+    async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
+        return await self._call(lambda: self._world.store.append(batches))
+
+    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+        return await self._call(lambda: self._world.store.read(id, epoch, after, limit))
+
+    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
+        return await self._call(lambda: self._world.store.heads(ids))
+
+    async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+        return await self._call(lambda: self._world.store.save_snapshot(id, epoch, snapshot))
+
+    async def trim(self, id: str, epoch: str, before: int) -> int:
+        return await self._call(lambda: self._world.store.trim(id, epoch, before))
+
+    async def list(
+        self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Document]:
+        store = self._world.store
+        return await self._call(
+            lambda: store.list(prefix=prefix, type=type, after=after, limit=limit)
+        )
+
+    async def set_metadata(self, id: str, metadata: dict[str, Any]) -> Document:
+        return await self._call(lambda: self._world.store.set_metadata(id, metadata))
+
+    async def delete(self, id: str) -> bool:
+        return await self._call(lambda: self._world.store.delete(id))
+
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
+        await self._trouble()
+        result = await call()
+        await self._trouble()
+        return result
+
+    async def _trouble(self) -> None:
+        world = self._world
+        await anyio.sleep(world.random.uniform(0, world.chances.store_seconds))
+        await self._gate.passage()
+        if not world.calm and world.random.random() < world.chances.store_fails / 2:
+            raise StoreFailure("the simulated store fails")
+
+
+class ServerWire:
+    """The node's end of a connection."""
+
+    def __init__(self, connection: Connection, gate: Gate) -> None:
+        self._connection = connection
+        self._gate = gate
+
+    async def receive(self) -> str:
+        try:
+            frame = await self._connection.up.receive()
+        except Broken:
+            raise Disconnected from None
+        await self._gate.passage()
+        return frame
+
+    async def send(self, frame: str) -> None:
+        await self._gate.passage()
+        try:
+            await self._connection.down.send(frame)
+        except Broken:
+            raise Disconnected from None
+
+
+class Node:
+    """One server; `run` is its life."""
+
+    def __init__(self, world: World) -> None:
+        self.registry: Registry | None = None
+        self._world = world
+        self._gate = Gate()
+        self._stop = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._tasks: TaskGroup | None = None
+        self._auth = Authenticator(world.settings)
+
+    async def run(self) -> None:
+        """Serve, and start again after every stop, for ever."""
+        while True:
+            self._stop = anyio.Event()
+            with anyio.CancelScope() as self._scope:
+                async with self._serving() as self.registry:
+                    await self._stop.wait()
+            self.registry = self._tasks = None
+            self._gate.open()
+            await anyio.sleep(self._world.random.uniform(0, 1))
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[Registry]:
+        store = NodeStore(self._world, self._gate)
+        world = self._world
+        async with anyio.create_task_group() as self._tasks:
+            async with open_registry(
+                store, world.settings, now=world.now, make_epoch=world.make_epoch
+            ) as registry:
+                yield registry
+            self._tasks.cancel_scope.cancel()
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._stop.set()
+
+    def crash(self) -> None:
+        """kill -9."""
+        self._scope.cancel()
+
+    async def pause(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT later."""
+        self._gate.shut()
+        await anyio.sleep(seconds)
+        self._gate.open()
+
+    def accept(self, connection: Connection, document: str) -> None:
+        """Serve a new connection; raises Broken if nobody is listening."""
+        if self._tasks is None or self.registry is None:
+            raise Broken
+        self._tasks.start_soon(self._serve, connection, document, self.registry)
+
+    async def _serve(self, connection: Connection, document: str, registry: Registry) -> None:
+        try:
+            await serve(
+                ServerWire(connection, self._gate),
+                document,
+                registry=registry,
+                settings=self._world.settings,
+                identify=self._auth.authenticate,
+            )
+        except Disconnected:
+            pass
+        except CollabError as error:
+            connection.down.close(close_code(error))
+        except BaseException:
+            connection.down.snap()
+            raise
+        finally:
+            connection.up.snap()
