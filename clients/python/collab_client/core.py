@@ -9,6 +9,7 @@ what `to_send` returns.
 from __future__ import annotations
 
 from enum import Enum
+from typing import TypeAlias
 
 from collab.errors import CollabError, InvalidOperation, Malformed
 from collab.ot.delta import Delta
@@ -140,9 +141,8 @@ class Replica:
         Never raises for what a server sends: a message that cannot be true ends in `Reconnect`.
         """
         events: Events = []
-        if self._link is Link.DOWN or (
-            self._link is Link.GREETING and not isinstance(message, GREETINGS)
-        ):
+        too_early = self._link is Link.GREETING and not isinstance(message, GREETINGS)
+        if too_early or self._link is Link.DOWN:
             return events
         try:
             self._receive(message, events)
@@ -186,11 +186,10 @@ class Replica:
         synced = self.synced.apply(operation)
         ours = self.outstanding
         acknowledged = ours is not None and event.author == self.author and event.seq == ours.seq
-        author: str | None = event.author
-        user = event.user
+        # What is visible of our own commit corrects what was there already: nobody's change.
+        author, user = (None, None) if acknowledged else (event.author, event.user)
         if acknowledged:
             pending, visible = self.outbox.pending.committed(self.synced, operation)
-            author = user = None  # what is visible of it corrects what was there already
         else:
             pending, visible = self.outbox.pending.rebased(operation)
             if event.author == self.author:
