@@ -46,5 +46,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.auth = Authenticator(settings)
     api.install(app)
-    app.include_router(socket.router)
+    socket.install(app)
     return app

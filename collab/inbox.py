@@ -31,7 +31,7 @@ class Inbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._waiting: list[Submission] = []
-        self._taken = anyio.Event()
+        self._taken: anyio.Event | None = None  # made when somebody waits for it
         self._closed = False
 
     def __len__(self) -> int:
@@ -44,13 +44,15 @@ class Inbox:
     async def room(self) -> None:
         """Return when there are fewer than the limit, or nobody will take them any more."""
         while len(self._waiting) >= self._limit and not self._closed:
+            self._taken = self._taken or anyio.Event()
             await self._taken.wait()
 
     def take(self) -> list[Submission]:
         """Everything there is, as one batch."""
         batch, self._waiting = self._waiting, []
-        self._taken.set()
-        self._taken = anyio.Event()
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
         return batch
 
     def put_back(self, submissions: list[Submission]) -> None:

@@ -84,7 +84,7 @@ class Peer:
         self._presence_cursor = 0
         self._message_cursor = 0
         self._outbox: list[str] = []
-        self._outbox_sent = anyio.Event()
+        self._outbox_sent = Wakeup()
         self._greeter = Greeter(session, self.author, settings)
         self._placed: native.Named | None = None
         self._starts_afresh = False
@@ -282,13 +282,16 @@ class Peer:
         return bool(frames)
 
     def _take_outbox(self) -> list[str]:
+        if not self._outbox:
+            return []
         frames, self._outbox = self._outbox, []
         self._outbox_sent.set()
-        self._outbox_sent = anyio.Event()
         return frames
 
     def _new_messages(self) -> list[str]:
         board = self._session.messages
+        if board.count == self._message_cursor:
+            return []
         messages = board.after(self._message_cursor)
         self._message_cursor = board.count
         return [

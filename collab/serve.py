@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -168,6 +169,7 @@ async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket
             async with app.router.lifespan_context(app):
                 try:
                     if not server.should_exit:
+                        _tune_garbage_collection()
                         await server.serve(sockets=listeners)
                 finally:
                     server.abandon()
@@ -185,6 +187,17 @@ async def _drained(drain: Drain | None, seconds: float) -> None:
             _log.exception("draining failed")
     if scope.cancelled_caught:
         _log.warning("draining took more than %g s, closing what is left", seconds)
+
+
+def _tune_garbage_collection() -> None:
+    """Look for cycles seldom, and never again among what the start has made.
+
+    Every connection and edit makes objects by the dozen and hardly a cycle; at the usual thresholds
+    looking for them takes a seventh of the time under load and stalls the loop by 100 ms and more.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _second_signal_kills() -> None:

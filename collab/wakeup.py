@@ -1,31 +1,36 @@
-"""A level-triggered wakeup for one waiting task."""
+"""A level-triggered wakeup for one waiting task.
+
+Made of a bare future of the running loop: every peer waits once per frame, and an `anyio.Event`
+costs ten times as much to make (docs/decisions/0002).
+"""
 
 from __future__ import annotations
 
-import anyio
+import asyncio
 
 
 class Wakeup:
     """`set` from anywhere on the loop; one task waits. A set before the wait is not lost, and
     several sets before it are one."""
 
-    __slots__ = ("_event", "_set")
+    __slots__ = ("_future", "_set")
 
     def __init__(self) -> None:
         self._set = False
-        self._event: anyio.Event | None = None
+        self._future: asyncio.Future[None] | None = None
 
     def set(self) -> None:
         self._set = True
-        if self._event is not None:
-            self._event.set()
+        future = self._future
+        if future is not None and not future.done():
+            future.set_result(None)
 
     async def wait(self) -> None:
         """Return once it has been set since the last return."""
         if not self._set:
-            self._event = anyio.Event()
+            self._future = asyncio.get_running_loop().create_future()
             try:
-                await self._event.wait()
+                await self._future
             finally:
-                self._event = None
+                self._future = None
         self._set = False

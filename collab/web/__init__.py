@@ -1,1 +1,1 @@
-"""The edge: HTTP, websockets, tokens. Never orders or stores by itself."""
+"""The edge: HTTP, Server-Sent Events, websockets. Orders and stores nothing by itself."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import anyio
 import structlog
-from fastapi import APIRouter
+from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from collab.errors import (
@@ -30,9 +30,6 @@ from collab.words import Access, check_document_id
 
 _log = structlog.stdlib.get_logger(__name__)
 _INTERNAL_ERROR = 1011
-
-router = APIRouter()
-
 
 class SocketWire:
     """A websocket as the peer's wire."""
@@ -57,9 +54,9 @@ class SocketWire:
             raise Disconnected from None
 
 
-@router.websocket("/v1/documents/{id:path}/socket")
-async def document_socket(websocket: WebSocket, id: str) -> None:
+async def document_socket(websocket: WebSocket) -> None:
     """Serve one connection; whatever happens ends in a close code."""
+    id: str = websocket.path_params["id"]
     settings: Settings = websocket.app.state.settings
     auth: Authenticator = websocket.app.state.auth
     if not origin_allowed(websocket.headers, settings):
@@ -124,3 +121,9 @@ async def _close(websocket: WebSocket, code: int, reason: str) -> None:
         await websocket.close(code, reason)
     except (WebSocketDisconnect, RuntimeError):
         return
+
+
+def install(app: FastAPI) -> None:
+    """Add the endpoint, as a bare route: it takes no dependencies, and each connection would keep
+    what FastAPI makes for them."""
+    app.router.add_websocket_route("/v1/documents/{id:path}/socket", document_socket, "socket")
