@@ -7,7 +7,7 @@ nothing of sessions, stores or sockets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,6 @@ from collab.errors import (
     BelowFloor,
     CollabError,
     DocumentBroken,
-    DocumentTooLarge,
     InvalidOperation,
     NameReused,
     NotAllowed,
@@ -26,7 +25,7 @@ from collab.errors import (
 )
 from collab.names import Known, Names
 from collab.tail import Tail
-from collab.types import DocumentType
+from collab.types import Candidate, DocumentType
 from collab.words import Commit, Credit, Edit
 
 # What rebasing may cost, in the types' weight (about 0.2 us a unit): for one edit, before its
@@ -43,7 +42,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """The edit is commit `version`; `commit` is it, or None if a resend of an older one."""
+    """The edit is in commit `version`; `commit` is it, or None if it was there before: a resend, or
+    an edit that adds nothing."""
 
     version: int
     commit: Commit | None
@@ -110,23 +110,15 @@ class Authority:
         """Place the requests one after the other, as many as one batch should; `now` is in ms."""
         if older is None and (lowest := self._lowest_base(requests)) < self.tail.oldest:
             return HistoryNeeded(lowest)
-        batch = _Batch(self, max(now, self._time), older)
-        outcomes: list[Outcome] = []
+        batch = _Batch(self, older)
         for request in requests:
-            if outcomes and batch.work > _MAX_BATCH_WORK:
+            if not batch.take(request):
                 break
-            outcomes.append(batch.place(request))
-        return Staged(
-            self.version,
-            batch.state,
-            tuple(batch.commits),
-            tuple(batch.operations),
-            tuple(outcomes),
-        )
+        return batch.place(max(now, self._time))
 
     def adopt(self, staged: Staged) -> None:
         """Make a staged batch, now durable, the document's newest commits."""
-        self.state = staged.state
+        self.state = self.type.settle(staged.state)
         for commit, operation in zip(staged.commits, staged.operations, strict=True):
             self._remember(commit, operation)
 
@@ -163,56 +155,94 @@ class Authority:
 
 
 class _Batch:
-    """One staging: the state and names as they would be after the edits placed so far."""
+    """One staging: the requests that may get a place, and what is answered without one."""
 
-    def __init__(self, authority: Authority, now: int, older: Older | None) -> None:
+    def __init__(self, authority: Authority, older: Older | None) -> None:
         self._authority = authority
-        self._now = now
         self._older = older
-        self._names: dict[str, Known] = {}
-        self.work = 0
-        self.state = authority.state
-        self.commits: list[Commit] = []
-        self.operations: list[Any] = []
+        self._answers: list[Outcome | None] = []
+        self._taken: list[tuple[int, Edit]] = []
+        self._candidates: list[Candidate] = []
+        self._authors: set[str] = set()
+        self._weight = 0
+        self._work = 0
 
-    def place(self, request: Request) -> Outcome:
+    def take(self, request: Request) -> bool:
+        """Make the request part of the batch; False if it has to wait for the next.
+
+        One edit per author: what the next is to its name depends on what becomes of this one.
+        """
+        author = request.edit.author
+        if self._answers and (author in self._authors or self._work > _MAX_BATCH_WORK):
+            return False
         try:
-            return self._place(request)
+            self._answers.append(self._consider(request))
         except CollabError as refusal:
-            return refusal
+            self._answers.append(refusal)
+        return True
 
-    def _place(self, request: Request) -> Placed:
+    def place(self, now: int) -> Staged:
+        """Let the type give the candidates their places."""
+        authority = self._authority
+        placement = authority.type.place(
+            authority.state, self._candidates, max_bytes=authority._max_document_bytes
+        )
+        answers = self._answers
+        for index, refusal in placement.refused.items():
+            answers[self._taken[index][0]] = refusal
+        commits: list[Commit] = []
+        for operation, members in placement.commits:
+            edits = [self._taken[index] for index in members]
+            commit = Commit(
+                version=authority.version + len(commits) + 1,
+                time=now,
+                credits=_credits(edit for _, edit in edits),
+                operation=authority.type.encode(operation),
+            )
+            commits.append(commit)
+            for position, _ in edits:
+                answers[position] = Placed(commit.version, commit)
+        return Staged(
+            expected_version=authority.version,
+            state=placement.state,
+            commits=tuple(commits),
+            operations=tuple(operation for operation, _ in placement.commits),
+            outcomes=tuple(answer or Placed(authority.version, None) for answer in answers),
+        )
+
+    def _consider(self, request: Request) -> Outcome | None:
+        """The answer if there is one without a place; None: it became a candidate."""
         authority, edit = self._authority, request.edit
-        known = self._names.get(edit.author) or authority.names.get(edit.author)
+        known = authority.names.get(edit.author) if edit.seq else None
         if known is not None and edit.seq <= known.seq:
             return _answer_known(edit, known)
         if not request.permitted:
+            if authority.type.adds_nothing(authority.state, edit.operation):
+                return Placed(authority.version, None)
             raise NotAllowed("you may read this document, not write to it")
-        operation = self._rebase(edit, known)
-        state = authority.type.apply(self.state, operation)
-        size = authority.type.size(state)
-        if size > authority._max_document_bytes and size > authority.type.size(self.state):
-            raise DocumentTooLarge(size, authority._max_document_bytes)
-        commit = Commit(
-            version=authority.version + len(self.commits) + 1,
-            time=self._now,
-            credits=(Credit(edit.author, edit.seq, edit.user, edit.digest),),
-            operation=authority.type.encode(operation),
-        )
-        self.state = state
-        self.commits.append(commit)
-        self.operations.append(operation)
-        self._names[edit.author] = Known(edit.seq, commit.version, edit.digest, self._now)
-        return Placed(commit.version, commit)
+        unseen = self._unseen(edit, known)
+        self._add_work(edit, unseen)
+        if edit.seq:
+            self._authors.add(edit.author)
+        self._taken.append((len(self._answers), edit))
+        self._candidates.append(Candidate(edit.operation, unseen, edit.seq > 0))
+        return None
 
-    def _rebase(self, edit: Edit, known: Known | None) -> Any:
-        """The operation as it has to be after everything that its author had not seen.
+    def _add_work(self, edit: Edit, unseen: Sequence[Any]) -> None:
+        weight = self._authority.type.weight
+        own = weight(edit.operation)
+        over = len(unseen) + len(self._candidates)
+        work = over * own + sum(map(weight, unseen)) + self._weight
+        if work > _MAX_EDIT_WORK:
+            raise BelowFloor(edit.base or 0, self._authority.version)
+        self._work += work
+        self._weight += own
 
-        Over each commit in turn, never over a composition of them: the two differ.
-        """
+    def _unseen(self, edit: Edit, known: Known | None) -> Sequence[Any]:
+        """The operations of the commits after the edit's base; raises if it may not have that."""
         authority, base = self._authority, edit.base
         if base is None:
-            return edit.operation
+            return ()
         if base > authority.version:
             raise BaseAboveHead(base, authority.version)
         if known is not None and base < known.version:
@@ -222,16 +252,7 @@ class _Batch:
             oldest = max(oldest, authority.names.forgotten)
         if base < oldest:
             raise BelowFloor(base, oldest)
-        over = [*self._operations_after(base), *self.operations]
-        weight, rebase = authority.type.weight, authority.type.rebase
-        work = len(over) * weight(edit.operation) + sum(map(weight, over))
-        if work > _MAX_EDIT_WORK:
-            raise BelowFloor(base, authority.version)
-        self.work += work
-        operation = edit.operation
-        for committed in over:
-            operation = rebase(operation, committed)
-        return operation
+        return self._operations_after(base)
 
     def _operations_after(self, base: int) -> Sequence[Any]:
         tail = self._authority.tail
@@ -253,3 +274,9 @@ def _answer_known(edit: Edit, known: Known) -> Placed:
     if edit.digest != known.digest:
         raise NameReused(edit.seq, known.version)
     return Placed(known.version, None)
+
+
+def _credits(edits: Iterable[Edit]) -> tuple[Credit, ...]:
+    """A credit for every name; of an author's unnamed edits (seq 0) one is enough."""
+    credits = (Credit(edit.author, edit.seq, edit.user, edit.digest) for edit in edits)
+    return tuple({(credit.author, credit.seq): credit for credit in credits}.values())

@@ -66,6 +66,8 @@ class Names:
         anyway, and whoever is connected is among them.
         """
         for credit in commit.credits:
+            if credit.seq == 0:
+                continue  # unnamed: of a type whose edits may be repeated without harm
             self._known.pop(credit.author, None)
             self._known[credit.author] = Known(
                 credit.seq, commit.version, credit.digest, commit.time

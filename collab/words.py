@@ -32,8 +32,8 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
     """What a client submits, after the type has parsed it.
 
     `base` is the version the operation was made on; None means whatever is the head when the edit
-    gets its turn. `digest` covers what was submitted, so that a resend can be told from a reuse
-    of its name.
+    gets its turn. `digest` covers what was submitted, so that a resend can be told from a reuse of
+    its name. Seq 0 is no name: for types whose operations may come twice without harm.
     """
 
     author: str

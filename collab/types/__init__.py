@@ -1,13 +1,17 @@
 """The type protocol: all that the authority and the session know about a document's content.
 
-A type is stateless; states are values that are never changed in place.
+A type is stateless. A state belongs to one authority: a Delta state is a value that is never
+changed in place, a Yjs state is a replica that may be ahead of what is durable until it is settled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+
+from collab.errors import CollabError
 
 
 class OperationLimits(msgspec.Struct, frozen=True):
@@ -18,12 +22,35 @@ class OperationLimits(msgspec.Struct, frozen=True):
     max_embed_bytes: int = 64 * 1024
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """An operation that may get a place in the log.
+
+    `unseen` are the operations of the commits that its author had not seen, oldest first. `named`:
+    its name has to be remembered, so it needs a commit even if it changes nothing.
+    """
+
+    operation: Any
+    unseen: Sequence[Any]
+    named: bool
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """What became of a run of candidates, which are told by their index.
+
+    `commits` are operations for the log in order, each with the candidates that are in it. A
+    candidate that is neither there nor refused has no effect and needs no commit.
+    """
+
+    state: Any
+    commits: Sequence[tuple[Any, Sequence[int]]]
+    refused: Mapping[int, CollabError]
+
+
 class DocumentType(Protocol):
     """How content and operations of one type behave. States and operations are opaque to callers.
 
-    Laws: `apply(apply(s, a), rebase(b, a)) ` is what committing `a` then `b` (both made on `s`)
-    means; `decode(encode(o)) == o`; `load(dump(s))` equals `s`;
-    `apply(old, difference(old, new))` equals `new`.
+    Laws: `decode(encode(o)) == o`; `load(dump(s))` equals `s`; `apply(old, difference(old, new))`
+    equals `new`; applying the operations of a placement to the state before gives its state.
     """
 
     @property
@@ -47,12 +74,27 @@ class DocumentType(Protocol):
         ...
 
     def encode(self, operation: Any) -> bytes:
-        """The operation for the log and the wire: one JSON value for the Delta types."""
+        """The operation for the log."""
         ...
 
-    def rebase(self, operation: Any, over: Any) -> Any:
-        """`operation` as it has to be after `over`, which was made on the same state and
-        committed first (and goes first where both insert)."""
+    def to_json(self, encoded: bytes) -> bytes:
+        """An encoded operation as one JSON value: Delta's own form, base64 of a Yjs update."""
+        ...
+
+    def place(self, state: Any, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
+        """Rebase each candidate over what its author had not seen and over those before it (what
+        is committed goes first where both insert), and apply what fits.
+
+        Refuses, one by one: what does not fit, and what grows the state past `max_bytes`.
+        """
+        ...
+
+    def settle(self, state: Any) -> Any:
+        """The state of a placement whose commits are durable now."""
+        ...
+
+    def adds_nothing(self, state: Any, operation: Any) -> bool:
+        """Whether the state has all of the operation already, so that readers may send it too."""
         ...
 
     def weight(self, operation: Any) -> int:
@@ -60,7 +102,7 @@ class DocumentType(Protocol):
         ...
 
     def apply(self, state: Any, operation: Any) -> Any:
-        """The state after `operation`; raises InvalidOperation if it does not fit."""
+        """The state after `operation`, from the log; raises InvalidOperation if it does not fit."""
         ...
 
     def size(self, state: Any) -> int:
@@ -76,7 +118,7 @@ class DocumentType(Protocol):
         ...
 
     def contents(self, state: Any) -> bytes:
-        """The state as one JSON value, for `welcome` and `reset`."""
+        """The state as one JSON value: a text, a Delta's array, base64 of a Yjs update."""
         ...
 
     def render(self, state: Any, format: str) -> bytes:

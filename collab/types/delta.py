@@ -6,17 +6,25 @@ in `collab.ot`; a state is a `Rope`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from collab.errors import DocumentBroken, InvalidContent, InvalidOperation, UnknownFormat
+from collab.errors import (
+    CollabError,
+    DocumentBroken,
+    DocumentTooLarge,
+    InvalidContent,
+    InvalidOperation,
+    UnknownFormat,
+)
 from collab.ot import check
 from collab.ot.delta import Delta, insert
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
 from collab.ot.transform import transform
-from collab.types import OperationLimits
+from collab.types import Candidate, OperationLimits, Placement
 
 _FORMATS = frozenset({"text", "json"})
 
@@ -57,8 +65,39 @@ class DeltaType:
     def encode(self, operation: Delta) -> bytes:
         return _encoder.encode(operation)
 
-    def rebase(self, operation: Delta, over: Delta) -> Delta:
-        return transform(over, operation, priority=True)
+    def to_json(self, encoded: bytes) -> bytes:
+        return encoded
+
+    def place(self, state: Rope, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
+        """Over each commit in turn, never over a composition of them: the two differ."""
+        placed: list[Delta] = []
+        commits: list[tuple[Delta, tuple[int]]] = []
+        refused: dict[int, CollabError] = {}
+        for index, candidate in enumerate(candidates):
+            operation: Delta = candidate.operation
+            try:
+                for committed in candidate.unseen:
+                    operation = transform(committed, operation, True)
+                for committed in placed:
+                    operation = transform(committed, operation, True)
+                after = state.apply(operation)
+            except InvalidOperation as error:
+                refused[index] = error
+                continue
+            if after.size > max_bytes and after.size > state.size:
+                refused[index] = DocumentTooLarge(after.size, max_bytes)
+                continue
+            state = after
+            placed.append(operation)
+            commits.append((operation, (index,)))
+        return Placement(state, commits, refused)
+
+    def settle(self, state: Rope) -> Rope:
+        return state
+
+    def adds_nothing(self, state: Rope, operation: Delta) -> bool:
+        """Never: an edit that changes nothing is an edit nevertheless."""
+        return False
 
     def weight(self, operation: Delta) -> int:
         return len(operation)

@@ -80,7 +80,7 @@ def whole_path(rope: Rope) -> Callable[[], object]:
     state = TEXT.apply(rope, committed)
 
     def run() -> object:
-        operation = TEXT.rebase(TEXT.parse(raw), committed)
+        operation = transform(committed, TEXT.parse(raw), True)
         TEXT.size(TEXT.apply(state, operation))
         return TEXT.encode(operation)
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from collab.errors import DocumentBroken, InvalidContent, InvalidOperation, UnknownFormat
+from collab.errors import (
+    DocumentBroken,
+    DocumentTooLarge,
+    InvalidContent,
+    InvalidOperation,
+    UnknownFormat,
+)
 from collab.ot.delta import Delta, delete, insert, retain
 from collab.ot.rope import Rope
-from collab.types import DocumentType
+from collab.types import Candidate, DocumentType
 from collab.types.delta import RICHTEXT, TEXT, DeltaType
 
 BOLD = {"bold": True}
@@ -57,7 +63,8 @@ def test_an_operation_comes_back_from_the_log(kind: DeltaType) -> None:
 def test_an_empty_operation_is_an_operation(kind: DeltaType) -> None:
     operation = kind.parse(b"[]")
     assert kind.encode(operation) == b"[]"
-    assert kind.rebase(operation, (insert("a"),)) == ()
+    over = Candidate(operation, [(insert("a"),)], named=True)
+    assert kind.place(PLAIN, [over], max_bytes=100).commits == [((), (0,))]
     assert kind.apply(PLAIN, operation) == PLAIN
 
 
@@ -65,8 +72,21 @@ def test_an_empty_operation_is_an_operation(kind: DeltaType) -> None:
 def test_what_was_committed_first_goes_first(kind: DeltaType) -> None:
     committed, late = (insert("first "),), (insert("second "),)
     state = kind.apply(PLAIN, committed)
-    state = kind.apply(state, kind.rebase(late, committed))
-    assert kind.render(state, "text").decode() == 'first second é😀"\n'
+    placement = kind.place(state, [Candidate(late, [committed], named=True)], max_bytes=100)
+    assert kind.render(placement.state, "text").decode() == 'first second é😀"\n'
+
+
+@BOTH
+def test_a_candidate_is_rebased_over_those_before_it_and_refused_alone(kind: DeltaType) -> None:
+    operations: list[Delta] = [(insert("a"),), (delete(99),), (insert("b"),), (insert("x" * 99),)]
+    candidates = [Candidate(operation, [], named=True) for operation in operations]
+    placement = kind.place(PLAIN, candidates, max_bytes=50)
+    assert [members for _, members in placement.commits] == [(0,), (2,)]
+    assert {index: type(error) for index, error in placement.refused.items()} == {
+        1: InvalidOperation,
+        3: DocumentTooLarge,
+    }
+    assert kind.render(placement.state, "text").decode() == 'abé😀"\n'
 
 
 @BOTH
