@@ -1,47 +1,26 @@
-"""One connected reader and writer of a document over the native protocol, with its cursor.
+"""One connected reader and writer of a document, with its cursor: what every protocol shares.
 
-Owns the order of what is sent to it: its own errors and acks, the stream from its cursor on,
-messages, the newest presence. Knows neither sockets (a `Wire` carries the frames) nor tokens.
+Owns the two loops, the bounded outbox, and the order of an ending. What frames mean is a protocol's
+(`native_peer`, `yjs_peer`). Knows neither sockets (a `Wire` carries the frames) nor tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Generic, Protocol, TypeVar
 
 import anyio
-import msgspec
 
-from collab.authority import Outcome
-from collab.errors import (
-    BaseAboveHead,
-    BaseBelowOwnCommit,
-    BelowFloor,
-    CollabError,
-    InvalidOperation,
-    Malformed,
-    NameReused,
-    NotAllowed,
-    Replaced,
-    Restarting,
-    StaleSequence,
-    TooLarge,
-    WrongType,
-)
-from collab.greeting import Greeter, presence_entry
-from collab.inbox import Submission
-from collab.presence import Message, Presence
-from collab.protocols import native
+from collab.errors import CollabError
 from collab.session import Session
 from collab.settings import Settings
 from collab.wakeup import Wakeup
-from collab.words import Access, Edit, author_of, check_client_id, digest_of
+from collab.words import Access
+
+F = TypeVar("F", str, bytes)
 
 # Answers that wait for a slow reader before its own frames are no longer read.
 _OUTBOX_FRAMES = 64
-# Types that are spoken over this protocol.
-_TYPES = frozenset({"text", "richtext"})
-
 _FINAL_WRITE_SECONDS = 2
 
 
@@ -49,45 +28,39 @@ class Disconnected(Exception):
     """The other side of the wire is gone."""
 
 
-class Wire(Protocol):
-    """Carries text frames; both calls raise Disconnected, `receive` also CollabError for a frame
-    that is not text."""
+class Wire(Protocol[F]):
+    """Carries frames; both calls raise Disconnected, `receive` also CollabError for a frame of the
+    wrong kind."""
 
-    async def receive(self) -> str: ...
+    async def receive(self) -> F: ...
 
-    async def send(self, frame: str) -> None: ...
+    async def send(self, frame: F) -> None: ...
 
 
-class Peer:
-    """A connection that has said hello and may read the document."""
+class Peer(ABC, Generic[F]):
+    """A connection that may read the document. `run` serves it."""
 
     def __init__(
         self,
         session: Session,
-        wire: Wire,
-        hello: native.Hello,
+        wire: Wire[F],
         *,
+        author: str,
         user: str | None,
         access: Access,
         settings: Settings,
     ) -> None:
-        if session.type.name not in _TYPES:
-            raise WrongType(f"a {session.type.name} document is not spoken over this protocol")
-        self.author = author_of(check_client_id(hello.client))
+        self.author = author
         self.user = user
         self.access = access
-        self.cursor = 0
+        self.cursor = session.version
         self._session = session
-        self._wire = wire
-        self._hello = hello
         self._settings = settings
-        self._presence_cursor = 0
-        self._message_cursor = 0
-        self._outbox: list[str] = []
+        self._presence_cursor = session.presence.stamp
+        self._message_cursor = session.messages.count
+        self._wire: Wire[F] = wire
+        self._outbox: list[F] = []
         self._outbox_sent = Wakeup()
-        self._greeter = Greeter(session, self.author, settings)
-        self._placed: native.Named | None = None
-        self._starts_afresh = False
         self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
@@ -97,9 +70,8 @@ class Peer:
         """Serve the connection until the client leaves; raises why it has to be closed."""
         self._session.follow(self)
         try:
-            self._replace_older()
-            greeting = await self._greeter.greet(self._hello, self.access)
-            await self._wire.send(self._start(greeting))
+            for frame in await self._greet():
+                await self._wire.send(frame)
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._write)
@@ -108,10 +80,31 @@ class Peer:
             return
         finally:
             self._session.unfollow(self)
-            if self._session.presence.remove(self.author, self):
-                self._session.wake_followers()
+            self._leave()
         if self._ending is not None:
             raise self._ending
+
+    # What a protocol adds -------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _greet(self) -> list[F]:
+        """The first frames, with the cursors where they leave off."""
+
+    @abstractmethod
+    def _receive(self, frame: F) -> None:
+        """Take one frame of the client; raises what the connection has to be closed for."""
+
+    @abstractmethod
+    def _news(self) -> list[F]:
+        """Frames for what is new since the cursors, which move over it; none if nothing is."""
+
+    def _farewell(self, reason: CollabError) -> list[F]:
+        """The last frames before the connection is closed for `reason`."""
+        return []
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """The connection is over: take back what it has shown of itself."""
 
     # Follower -------------------------------------------------------------------------------------
 
@@ -126,19 +119,18 @@ class Peer:
             if not self._listening:
                 self._scope.cancel()
 
-    def _replace_older(self) -> None:
-        for other in self._session.followers():
-            if isinstance(other, Peer) and other is not self and other.author == self.author:
-                other.end(Replaced("a newer connection of this client has taken over"))
+    # For the protocols ----------------------------------------------------------------------------
 
-    def _start(self, greeting: native.Welcome | native.Reset) -> str:
-        """The greeting's frame, with all cursors where it leaves off."""
-        self.cursor = greeting.version
-        self._presence_cursor = self._session.presence.stamp
-        self._message_cursor = self._session.messages.count
-        return native.encode(greeting)
+    def _put(self, frame: F) -> None:
+        """Send this frame next, before what is new."""
+        if self._listening:
+            self._outbox.append(frame)
+            self._wakeup.set()
 
-    # Reading --------------------------------------------------------------------------------------
+    def _may_write(self) -> bool:
+        return self.access >= Access.WRITE
+
+    # The two loops --------------------------------------------------------------------------------
 
     async def _read(self) -> None:
         try:
@@ -146,101 +138,11 @@ class Peer:
                 await self._session.room()
                 while len(self._outbox) >= _OUTBOX_FRAMES:
                     await self._outbox_sent.wait()
-                frame = await self._wire.receive()
-                self._receive(native.decode_client(frame))
+                self._receive(await self._wire.receive())
         except Disconnected:
             self._scope.cancel()
         except CollabError as error:
             self.end(error)
-
-    def _receive(self, message: native.ClientMessage) -> None:
-        try:
-            match message:
-                case native.SubmitEdit():
-                    self._submit(message)
-                case native.SetPresence():
-                    self._show(message)
-                case native.SendMessage(body=body):
-                    self._post(body)
-                case native.Hello():
-                    raise Malformed("hello comes once, as the first frame")
-        except (NotAllowed, TooLarge) as refusal:
-            self._refuse(None, refusal)
-
-    def _submit(self, message: native.SubmitEdit) -> None:
-        raw = bytes(message.operation)
-        try:
-            operation = self._session.type.parse(raw)
-        except InvalidOperation as error:
-            self._refuse(message.seq, error)
-            return
-        edit = Edit(
-            author=self.author,
-            seq=message.seq,
-            base=message.base,
-            operation=operation,
-            digest=digest_of(message.base, raw),
-            user=self.user,
-        )
-        self._session.submit(Submission(edit, self._may_write, _answer_to(self, message.seq)))
-
-    def _may_write(self) -> bool:
-        return self.access >= Access.WRITE
-
-    def answer(self, seq: int, outcome: Outcome) -> None:
-        """What became of edit `seq`; a new commit is acknowledged by the stream itself."""
-        if isinstance(outcome, CollabError):
-            self._refuse(seq, outcome)
-            return
-        self._placed = native.Named(seq, outcome.version)
-        if outcome.commit is None and outcome.version <= self.cursor:
-            self._put(native.Ack(seq, outcome.version))
-
-    def _refuse(self, seq: int | None, error: CollabError) -> None:
-        committed: native.Named | None = None
-        match error:
-            case NameReused(seq=known, version=version):
-                committed = native.Named(known, version)
-            case StaleSequence(committed_seq=known, version=version):
-                committed = native.Named(known, version)
-            case BaseBelowOwnCommit(committed_seq=known, version=version):
-                committed = native.Named(known, version)
-            case BelowFloor() | BaseAboveHead():
-                # Made when it can be sent: however often this happens, one is enough.
-                self._starts_afresh = True
-        self._put(native.ErrorReport(error.code, str(error), seq, committed))
-
-    def _show(self, message: native.SetPresence) -> None:
-        board = self._session.presence
-        if message.state is None:
-            changed = board.remove(self.author, self)
-        else:
-            self._check_size("presence", message.state, self._settings.max_presence_bytes)
-            board.put(Presence(self.author, self.user, message.state, message.version), self)
-            changed = True
-        if changed:
-            self._session.wake_followers()
-
-    def _post(self, body: object) -> None:
-        if not self._may_write():
-            raise NotAllowed("you may read this document, not send messages to it")
-        size = self._check_size("a message", body, self._settings.max_message_bytes)
-        self._session.messages.post(Message(self.author, self.user, body, size))
-        self._session.wake_followers()
-
-    def _check_size(self, what: str, value: object, limit: int) -> int:
-        size = len(msgspec.json.encode(value))
-        if size > limit:
-            raise TooLarge(f"{what} of {size} bytes, {limit} are allowed")
-        return size
-
-    def _put(self, message: native.ServerMessage) -> None:
-        if not self._listening:
-            return
-        self._outbox.append(native.encode(message))
-        self._wakeup.set()
-
-    # Writing --------------------------------------------------------------------------------------
 
     async def _write(self) -> None:
         try:
@@ -248,7 +150,10 @@ class Peer:
                 if not await self._send_ready():
                     await self._wakeup.wait()
             with anyio.move_on_after(_FINAL_WRITE_SECONDS):
-                await self._send_last(self._ending)
+                while await self._send_ready():
+                    pass
+                for frame in self._farewell(self._ending):
+                    await self._wire.send(frame)
         except Disconnected:
             # What it sent before it left is still to be read; nobody waits for the answers.
             self._listening = False
@@ -256,59 +161,17 @@ class Peer:
         else:
             self._scope.cancel()
 
-    async def _send_last(self, reason: CollabError) -> None:
-        while await self._send_ready():
-            pass
-        if isinstance(reason, Restarting):
-            await self._wire.send(native.encode(native.Goodbye(reason.retry_after)))
-
     async def _send_ready(self) -> bool:
         """Send one round of what there is; False if there was nothing."""
         frames = self._take_outbox()
-        if self.cursor < self._session.version and not self._starts_afresh:
-            run = self._session.frame_after(self.cursor, native.encode_edits)
-            if run is None:
-                self._starts_afresh = True
-            else:
-                frame, self.cursor = run
-                frames.append(frame)
-        if self._starts_afresh:
-            self._starts_afresh = False
-            frames.append(self._start(self._greeter.reset(self.access, self._placed)))
-        frames += self._new_messages()
-        frames += self._new_presence()
+        frames += self._news()
         for frame in frames:
             await self._wire.send(frame)
         return bool(frames)
 
-    def _take_outbox(self) -> list[str]:
+    def _take_outbox(self) -> list[F]:
         if not self._outbox:
             return []
         frames, self._outbox = self._outbox, []
         self._outbox_sent.set()
         return frames
-
-    def _new_messages(self) -> list[str]:
-        board = self._session.messages
-        if board.count == self._message_cursor:
-            return []
-        messages = board.after(self._message_cursor)
-        self._message_cursor = board.count
-        return [
-            native.encode(native.PeerMessage(message.author, message.user, message.body))
-            for message in messages
-            if message.author != self.author
-        ]
-
-    def _new_presence(self) -> list[str]:
-        board = self._session.presence
-        if board.stamp == self._presence_cursor:
-            return []
-        changes, complete = board.changes_after(self._presence_cursor)
-        self._presence_cursor = board.stamp
-        peers = [presence_entry(presence) for presence in changes]
-        return [native.encode(native.PresenceUpdate(peers, complete))]
-
-
-def _answer_to(peer: Peer, seq: int) -> Callable[[Outcome], None]:
-    return lambda outcome: peer.answer(seq, outcome)

@@ -16,7 +16,8 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.types import Receive, Scope, Send
 
 from collab.errors import CollabError, NotAllowed
-from collab.peer import Disconnected, Peer
+from collab.native_peer import NativePeer
+from collab.peer import Disconnected
 from collab.protocols import native
 from collab.registry import Registry
 from collab.session import Session
@@ -109,7 +110,7 @@ class EventStream(Response):
                 await _serve(peer, wire)
                 tasks.cancel_scope.cancel()
 
-    def _peer(self, session: Session, wire: EventWire) -> Peer:
+    def _peer(self, session: Session, wire: EventWire) -> NativePeer:
         epoch = session.epoch if self._epoch is None else self._epoch
         hello = native.Hello(
             client=secrets.token_hex(16),
@@ -118,7 +119,7 @@ class EventStream(Response):
         )
         principal = self._caller.principal
         access = min(principal.access(self._id), Access.READ)
-        return Peer(
+        return NativePeer(
             session,
             wire,
             hello,
@@ -127,7 +128,7 @@ class EventStream(Response):
             settings=self._settings,
         )
 
-    async def _watch_rights(self, peer: Peer) -> None:
+    async def _watch_rights(self, peer: NativePeer) -> None:
         """End the stream when the token or the right to read is gone."""
         while True:
             await anyio.sleep(ACCESS_SECONDS)
@@ -150,7 +151,7 @@ async def _keep_alive(wire: EventWire) -> None:
         return  # the peer's reader hears of it too
 
 
-async def _serve(peer: Peer, wire: EventWire) -> None:
+async def _serve(peer: NativePeer, wire: EventWire) -> None:
     try:
         await peer.run()
     except CollabError as error:

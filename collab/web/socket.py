@@ -19,7 +19,8 @@ from collab.errors import (
     NotSignedIn,
     WrongFrameKind,
 )
-from collab.peer import Disconnected, Peer, Wire
+from collab.native_peer import NativePeer
+from collab.peer import Disconnected, Wire
 from collab.protocols import native
 from collab.registry import Registry
 from collab.settings import Settings
@@ -30,6 +31,7 @@ from collab.words import Access, check_document_id
 
 _log = structlog.stdlib.get_logger(__name__)
 _INTERNAL_ERROR = 1011
+
 
 class SocketWire:
     """A websocket as the peer's wire."""
@@ -82,7 +84,7 @@ async def document_socket(websocket: WebSocket) -> None:
 
 
 async def serve(
-    wire: Wire,
+    wire: Wire[str],
     id: str,
     *,
     registry: Registry,
@@ -101,11 +103,13 @@ async def serve(
         raise DocumentNotFound
     create = hello.create if access >= Access.WRITE and hello.epoch is None else None
     async with registry.open(id, create=create) as session:
-        peer = Peer(session, wire, hello, user=principal.user, access=access, settings=settings)
+        peer = NativePeer(
+            session, wire, hello, user=principal.user, access=access, settings=settings
+        )
         await peer.run()
 
 
-async def _hello(wire: Wire, seconds: float) -> native.Hello:
+async def _hello(wire: Wire[str], seconds: float) -> native.Hello:
     with anyio.move_on_after(seconds):
         message = native.decode_client(await wire.receive())
         if not isinstance(message, native.Hello):

@@ -19,7 +19,8 @@ from collab.errors import (
     Restarting,
     StoreFailure,
 )
-from collab.peer import Disconnected, Peer
+from collab.native_peer import NativePeer
+from collab.peer import Disconnected
 from collab.protocols import native
 from collab.registry import Registry
 from collab.session import Session
@@ -131,7 +132,7 @@ class Room:
     ) -> None:
         try:
             async with self.registry.open("doc") as session:
-                peer = Peer(session, line, hello, user="u", access=access, settings=config)
+                peer = NativePeer(session, line, hello, user="u", access=access, settings=config)
                 await peer.run()
         except CollabError as error:
             line.error = error

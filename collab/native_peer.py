@@ -1,0 +1,208 @@
+"""A connection over the native protocol: edits by name, the ordered stream, presence, messages.
+
+Owns what the frames of `collab.v1` do. See docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from collab.authority import Outcome
+from collab.errors import (
+    BaseAboveHead,
+    BaseBelowOwnCommit,
+    BelowFloor,
+    CollabError,
+    InvalidOperation,
+    Malformed,
+    NameReused,
+    NotAllowed,
+    Replaced,
+    Restarting,
+    StaleSequence,
+    TooLarge,
+    WrongType,
+)
+from collab.greeting import Greeter, presence_entry
+from collab.inbox import Submission
+from collab.peer import Peer, Wire
+from collab.presence import Message, Presence
+from collab.protocols import native
+from collab.session import Session
+from collab.settings import Settings
+from collab.words import Access, Edit, author_of, check_client_id, digest_of
+
+# Types that are spoken over this protocol.
+_TYPES = frozenset({"text", "richtext"})
+
+
+class NativePeer(Peer[str]):
+    """A connection that has said hello and may read the document."""
+
+    def __init__(
+        self,
+        session: Session,
+        wire: Wire[str],
+        hello: native.Hello,
+        *,
+        user: str | None,
+        access: Access,
+        settings: Settings,
+    ) -> None:
+        if session.type.name not in _TYPES:
+            raise WrongType(f"a {session.type.name} document is not spoken over this protocol")
+        author = author_of(check_client_id(hello.client))
+        super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
+        self._hello = hello
+        self._greeter = Greeter(session, author, settings)
+        self._placed: native.Named | None = None
+        self._starts_afresh = False
+
+    async def _greet(self) -> list[str]:
+        self._replace_older()
+        return [self._start(await self._greeter.greet(self._hello, self.access))]
+
+    def _replace_older(self) -> None:
+        for other in self._session.followers():
+            if isinstance(other, NativePeer) and other is not self and other.author == self.author:
+                other.end(Replaced("a newer connection of this client has taken over"))
+
+    def _start(self, greeting: native.Welcome | native.Reset) -> str:
+        """The greeting's frame, with all cursors where it leaves off."""
+        self.cursor = greeting.version
+        self._presence_cursor = self._session.presence.stamp
+        self._message_cursor = self._session.messages.count
+        return native.encode(greeting)
+
+    def _farewell(self, reason: CollabError) -> list[str]:
+        if isinstance(reason, Restarting):
+            return [native.encode(native.Goodbye(reason.retry_after))]
+        return []
+
+    def _leave(self) -> None:
+        if self._session.presence.remove(self.author, self):
+            self._session.wake_followers()
+
+    # What comes in --------------------------------------------------------------------------------
+
+    def _receive(self, frame: str) -> None:
+        try:
+            match native.decode_client(frame):
+                case native.SubmitEdit() as message:
+                    self._submit(message)
+                case native.SetPresence() as message:
+                    self._show(message)
+                case native.SendMessage(body=body):
+                    self._post(body)
+                case native.Hello():
+                    raise Malformed("hello comes once, as the first frame")
+        except (NotAllowed, TooLarge) as refusal:
+            self._refuse(None, refusal)
+
+    def _submit(self, message: native.SubmitEdit) -> None:
+        raw = bytes(message.operation)
+        try:
+            operation = self._session.type.parse(raw)
+        except InvalidOperation as error:
+            self._refuse(message.seq, error)
+            return
+        edit = Edit(
+            author=self.author,
+            seq=message.seq,
+            base=message.base,
+            operation=operation,
+            digest=digest_of(message.base, raw),
+            user=self.user,
+        )
+        self._session.submit(Submission(edit, self._may_write, _answer_to(self, message.seq)))
+
+    def answer(self, seq: int, outcome: Outcome) -> None:
+        """What became of edit `seq`; a new commit is acknowledged by the stream itself."""
+        if isinstance(outcome, CollabError):
+            self._refuse(seq, outcome)
+            return
+        self._placed = native.Named(seq, outcome.version)
+        if outcome.commit is None and outcome.version <= self.cursor:
+            self._put(native.encode(native.Ack(seq, outcome.version)))
+
+    def _refuse(self, seq: int | None, error: CollabError) -> None:
+        committed: native.Named | None = None
+        match error:
+            case NameReused(seq=known, version=version):
+                committed = native.Named(known, version)
+            case StaleSequence(committed_seq=known, version=version):
+                committed = native.Named(known, version)
+            case BaseBelowOwnCommit(committed_seq=known, version=version):
+                committed = native.Named(known, version)
+            case BelowFloor() | BaseAboveHead():
+                # Made when it can be sent: however often this happens, one is enough.
+                self._starts_afresh = True
+        report = native.ErrorReport(error.code, str(error), seq, committed)
+        self._put(native.encode(report))
+
+    def _show(self, message: native.SetPresence) -> None:
+        board = self._session.presence
+        if message.state is None:
+            changed = board.remove(self.author, self)
+        else:
+            self._check_size("presence", message.state, self._settings.max_presence_bytes)
+            board.put(Presence(self.author, self.user, message.state, message.version), self)
+            changed = True
+        if changed:
+            self._session.wake_followers()
+
+    def _post(self, body: object) -> None:
+        if not self._may_write():
+            raise NotAllowed("you may read this document, not send messages to it")
+        size = self._check_size("a message", body, self._settings.max_message_bytes)
+        self._session.messages.post(Message(self.author, self.user, body, size))
+        self._session.wake_followers()
+
+    def _check_size(self, what: str, value: object, limit: int) -> int:
+        size = len(msgspec.json.encode(value))
+        if size > limit:
+            raise TooLarge(f"{what} of {size} bytes, {limit} are allowed")
+        return size
+
+    # What goes out --------------------------------------------------------------------------------
+
+    def _news(self) -> list[str]:
+        frames: list[str] = []
+        if self.cursor < self._session.version and not self._starts_afresh:
+            run = self._session.frame_after(self.cursor, native.encode_edits)
+            if run is None:
+                self._starts_afresh = True
+            else:
+                frame, self.cursor = run
+                frames.append(frame)
+        if self._starts_afresh:
+            self._starts_afresh = False
+            frames.append(self._start(self._greeter.reset(self.access, self._placed)))
+        if self._message_cursor < self._session.messages.count:
+            frames += self._new_messages()
+        if self._presence_cursor < self._session.presence.stamp:
+            frames.append(self._new_presence())
+        return frames
+
+    def _new_messages(self) -> list[str]:
+        board = self._session.messages
+        messages = board.after(self._message_cursor)
+        self._message_cursor = board.count
+        return [
+            native.encode(native.PeerMessage(message.author, message.user, message.body))
+            for message in messages
+            if message.author != self.author
+        ]
+
+    def _new_presence(self) -> str:
+        board = self._session.presence
+        changes, complete = board.changes_after(self._presence_cursor)
+        self._presence_cursor = board.stamp
+        peers = [presence_entry(presence) for presence in changes]
+        return native.encode(native.PresenceUpdate(peers, complete))
+
+
+def _answer_to(peer: NativePeer, seq: int) -> Callable[[Outcome], None]:
+    return lambda outcome: peer.answer(seq, outcome)
