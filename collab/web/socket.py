@@ -1,6 +1,6 @@
-"""The native protocol's websocket endpoint: upgrade, hello, who it is; then a `Peer` takes over.
+"""The native protocol's websocket endpoint: hello, who it is; then a `NativePeer` takes over.
 
-Maps errors to close codes. Knows nothing of edits.
+Knows nothing of edits.
 """
 
 from __future__ import annotations
@@ -8,83 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
-import structlog
 from fastapi import FastAPI
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
-from collab.errors import (
-    CollabError,
-    DocumentNotFound,
-    HelloTimeout,
-    NotSignedIn,
-    WrongFrameKind,
-)
+from collab.errors import DocumentNotFound, HelloTimeout, NotSignedIn
 from collab.native_peer import NativePeer
-from collab.peer import Disconnected, Wire
+from collab.peer import Wire
 from collab.protocols import native
 from collab.registry import Registry
 from collab.settings import Settings
 from collab.web.auth import Authenticator, Principal, bearer
-from collab.web.closing import close_code, close_reason
-from collab.web.origins import origin_allowed
+from collab.web.wires import TextWire, converse
 from collab.words import Access, check_document_id
-
-_log = structlog.stdlib.get_logger(__name__)
-_INTERNAL_ERROR = 1011
-
-
-class SocketWire:
-    """A websocket as the peer's wire."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        self._websocket = websocket
-
-    async def receive(self) -> str:
-        message = await self._websocket.receive()
-        if message["type"] != "websocket.receive":
-            raise Disconnected
-        text: str | None = message.get("text")
-        if text is None:
-            raise WrongFrameKind("this protocol has text frames only")
-        return text
-
-    async def send(self, frame: str) -> None:
-        try:
-            await self._websocket.send({"type": "websocket.send", "text": frame})
-        except (WebSocketDisconnect, RuntimeError):
-            # The server says RuntimeError when it has sent or seen a close frame already.
-            raise Disconnected from None
 
 
 async def document_socket(websocket: WebSocket) -> None:
-    """Serve one connection; whatever happens ends in a close code."""
-    id: str = websocket.path_params["id"]
-    settings: Settings = websocket.app.state.settings
+    """Serve one connection."""
     auth: Authenticator = websocket.app.state.auth
-    if not origin_allowed(websocket.headers, settings):
-        await websocket.close()  # before the upgrade: an HTTP 403
-        return
-    offered = websocket.scope.get("subprotocols", ())
-    await websocket.accept(native.SUBPROTOCOL if native.SUBPROTOCOL in offered else None)
-    try:
+
+    async def talk() -> None:
         await serve(
-            SocketWire(websocket),
-            id,
+            TextWire(websocket),
+            websocket.path_params["id"],
             registry=websocket.app.state.registry,
-            settings=settings,
+            settings=websocket.app.state.settings,
             identify=lambda token: auth.authenticate(token or bearer(websocket.headers)),
         )
-    except Disconnected:
-        return
-    except CollabError as error:
-        await _close(websocket, close_code(error), close_reason(error))
-    except Exception:
-        _log.exception("connection failed")
-        await _close(websocket, _INTERNAL_ERROR, "internal: the server failed here")
+
+    await converse(websocket, talk, subprotocols=[native.SUBPROTOCOL])
 
 
 async def serve(
-    wire: Wire[str],
+    wire: Wire[str, str],
     id: str,
     *,
     registry: Registry,
@@ -109,22 +64,13 @@ async def serve(
         await peer.run()
 
 
-async def _hello(wire: Wire[str], seconds: float) -> native.Hello:
+async def _hello(wire: Wire[str, str], seconds: float) -> native.Hello:
     with anyio.move_on_after(seconds):
         message = native.decode_client(await wire.receive())
         if not isinstance(message, native.Hello):
             raise NotSignedIn("say hello first")
         return message
     raise HelloTimeout(f"no hello within {seconds:g} seconds")
-
-
-async def _close(websocket: WebSocket, code: int, reason: str) -> None:
-    if websocket.application_state is WebSocketState.DISCONNECTED:
-        return
-    try:
-        await websocket.close(code, reason)
-    except (WebSocketDisconnect, RuntimeError):
-        return
 
 
 def install(app: FastAPI) -> None:

@@ -1,0 +1,105 @@
+"""A websocket as a peer's wire, and how every conversation over one begins and ends.
+
+Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from collab.errors import CollabError, WrongFrameKind
+from collab.peer import Disconnected
+from collab.settings import Settings
+from collab.web.closing import close_code, close_reason
+from collab.web.origins import origin_allowed
+
+_log = structlog.stdlib.get_logger(__name__)
+_INTERNAL_ERROR = 1011
+
+
+class TextWire:
+    """Text frames both ways."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> str:
+        text = (await _next(self._websocket)).get("text")
+        if not isinstance(text, str):
+            raise WrongFrameKind("this protocol has text frames only")
+        return text
+
+    async def send(self, frame: str) -> None:
+        await _send(self._websocket, {"type": "websocket.send", "text": frame})
+
+
+class BinaryWire:
+    """Binary frames both ways."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> bytes:
+        data = (await _next(self._websocket)).get("bytes")
+        if not isinstance(data, bytes):
+            raise WrongFrameKind("this protocol has binary frames only")
+        return data
+
+    async def send(self, frame: bytes) -> None:
+        await _send(self._websocket, {"type": "websocket.send", "bytes": frame})
+
+
+async def converse(
+    websocket: WebSocket,
+    talk: Callable[[], Awaitable[None]],
+    *,
+    subprotocols: Collection[str] = (),
+    code_of: Callable[[CollabError], int] = close_code,
+) -> None:
+    """Accept the connection and let `talk` use it; whatever happens ends in a close code.
+
+    Of what the client offers, the first of our `subprotocols` is taken.
+    """
+    settings: Settings = websocket.app.state.settings
+    if not origin_allowed(websocket.headers, settings):
+        await websocket.close()  # before the upgrade: an HTTP 403
+        return
+    offered = websocket.scope.get("subprotocols", ())
+    await websocket.accept(next((name for name in offered if name in subprotocols), None))
+    try:
+        await talk()
+    except Disconnected:
+        return
+    except CollabError as error:
+        await _close(websocket, code_of(error), close_reason(error))
+    except Exception:
+        _log.exception("connection failed")
+        await _close(websocket, _INTERNAL_ERROR, "internal: the server failed here")
+
+
+async def _next(websocket: WebSocket) -> Message:
+    message = await websocket.receive()
+    if message["type"] != "websocket.receive":
+        raise Disconnected
+    return message
+
+
+async def _send(websocket: WebSocket, message: Message) -> None:
+    try:
+        await websocket.send(message)
+    except (WebSocketDisconnect, RuntimeError):
+        # The server says RuntimeError when it has sent or seen a close frame already.
+        raise Disconnected from None
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    if websocket.application_state is WebSocketState.DISCONNECTED:
+        return
+    try:
+        await websocket.close(code, reason)
+    except (WebSocketDisconnect, RuntimeError):
+        return
