@@ -65,7 +65,8 @@ def read_clock(raw: bytes, at: int) -> tuple[int, int]:
 
 
 def read_string(raw: bytes, at: int) -> tuple[str, int]:
-    """UTF-8 after its length in bytes; UnicodeDecodeError if it is not (lone surrogates are not)."""
+    """A text after its length in bytes; UnicodeDecodeError unless it is UTF-8, which a lone
+    surrogate never is."""
     length, at = read_count(raw, at)
     end = at + length
     return raw[at:end].decode(), end

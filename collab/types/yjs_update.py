@@ -112,7 +112,7 @@ def _read_sections(raw: bytes) -> tuple[list[Section], int]:
 def _read_struct(raw: bytes, at: int) -> tuple[Struct, int]:
     info = raw[at]
     at += 1
-    if info == GC or info == SKIP:
+    if not info or info == SKIP:
         length, at = read_clock(raw, at)
         if not length:
             raise InvalidOperation("a struct has no length")
