@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
+import resource
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _START_SECONDS = 30
 _STOP_SECONDS = 20
+_PORTS = range(16_000, 32_000)
+_LISTENING = "listening on"
+_DEFECTS = ("Traceback", "Warning:")
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and none of those that outgoing connections are given: a
+    client that knocks while the server is down could otherwise be connected to itself, and the
+    server would not get its port back."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ServerProcess:
@@ -40,7 +48,8 @@ class ServerProcess:
             **variables,
         }
         self._child: subprocess.Popen[str] | None = None
-        self._listening = threading.Event()
+        self._settled = threading.Event()  # it listens, or it will not
+        self._follower: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -53,15 +62,18 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start and return when it listens."""
-        self._listening.clear()
+        self._settled.clear()
+        already = len(self.log)
         self._child = subprocess.Popen(
             [sys.executable, "-m", "collab", "serve"],
             env=self._environment,
             stderr=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._follow, args=(self._child,), daemon=True).start()
-        if not self._listening.wait(_START_SECONDS):
+        self._follower = threading.Thread(target=self._follow, args=(self._child,), daemon=True)
+        self._follower.start()
+        self._settled.wait(_START_SECONDS)
+        if not any(_LISTENING in line for line in self.log[already:]):
             self.kill()
             raise AssertionError("the server did not start:\n" + "".join(self.log))
 
@@ -86,10 +98,22 @@ class ServerProcess:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def limit_file_size(self, size: int | None) -> None:
+        """Let no file grow past `size` bytes from now on; None takes the limit away."""
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        soft = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+    def defects(self) -> list[str]:
+        """What the log tells of that must never happen, whoever sent what."""
+        return [line for line in self.log if any(sign in line for sign in _DEFECTS)]
+
     def _end(self, how: signal.Signals) -> int:
         assert self._child is not None
+        assert self._follower is not None
         self._child.send_signal(how)
         code = self._child.wait(_STOP_SECONDS)
+        self._follower.join(_STOP_SECONDS)  # then the log is whole
         return code
 
     def _follow(self, child: subprocess.Popen[str]) -> None:
@@ -97,8 +121,9 @@ class ServerProcess:
         with child.stderr:
             for line in child.stderr:
                 self.log.append(line)
-                if "listening on" in line:
-                    self._listening.set()
+                if _LISTENING in line:
+                    self._settled.set()
+        self._settled.set()
 
 
 @contextmanager
