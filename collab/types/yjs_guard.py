@@ -56,9 +56,9 @@ MAX_SHARED_DEPTH: Final = 256
 
 RootKind: TypeAlias = Literal["text", "map", "array", "xml"]
 
-# Where an item belongs is its container: 1 to MAX_SHARED_DEPTH for a shared type that deep, above
-# that for a root; the run's code is twice the container, plus one if the item may itself be a
-# parent. What was collected (GC) belongs nowhere: 0.
+# Where an item belongs is its place: twice its container, plus one under a key. The container is 1
+# to MAX_SHARED_DEPTH for a shared type that deep, above that for a root. The run's code is twice
+# the place, plus one if the item may itself be a parent. What was collected (GC) is nowhere: 0.
 _NOWHERE: Final = 0
 _FIRST_ROOT: Final = MAX_SHARED_DEPTH + 1
 
@@ -162,14 +162,17 @@ class Guard:
                 self._runs[client] = runs
             else:
                 mine.extend(runs)
-        for client, ranges in draft._deletes.items():
-            self._delete(client, list(ranges))
+        for client, deleted in draft._deletes.items():
+            self._delete(client, list(deleted))
         self._roots.update(draft._roots)
         for root, tells in draft._tells.items():
             self._tells[root] = self._tells.get(root, 0) | tells
         if effective is not None:
-            for client, also in read_update(effective).deletes.items():
-                self._delete(client, also)
+            update = read_update(effective)
+            for client, ranges in _gone(update.sections):
+                self._delete(client, ranges)
+            for client, ranges in update.deletes.items():
+                self._delete(client, ranges)
 
     def clock(self, client: int) -> int:
         """How far a client's items are known: the clock of the first that is not."""
@@ -307,21 +310,23 @@ class _Walk:
         length, content, origin, right, parent, keyed = struct
         news = self._news
         if content == GC:
-            container = _NOWHERE
+            place = _NOWHERE
         elif parent is None:
-            container = self._beside(origin, right)
+            place = self._beside(origin, right)
         elif isinstance(parent, str):
-            container = _FIRST_ROOT + news._root(parent)
+            place = (_FIRST_ROOT + news._root(parent)) * 2 + keyed
         else:
-            container = self._inside(parent)
+            place = self._inside(parent, keyed)
         if at < held:
             before = news._code(client, held - 1) >> 1
-            if before and container and before != container:
+            if before and place and before != place:
                 raise InvalidOperation("an item continues one of another type")
+            length -= held - at
             at = held
         code = _NOWHERE
-        if container:
-            code = container * 2
+        if place:
+            container = place >> 1
+            code = place * 2
             if content >= ARRAY:
                 if container == MAX_SHARED_DEPTH:
                     raise InvalidOperation("shared types nest too deep")
@@ -330,7 +335,7 @@ class _Walk:
                 code += 1
             if container >= _FIRST_ROOT:
                 root = container - _FIRST_ROOT
-                tells = _KEYS if keyed else _TELLS[content]
+                tells = _KEYS if place & 1 else _TELLS[content]
                 news._tells[root] = news._tells.get(root, 0) | tells
         runs = news._runs.get(client)
         if runs is None:
@@ -341,20 +346,22 @@ class _Walk:
             news._delete(client, news._undeleted(client, [(at, at + length)]))
 
     def _beside(self, origin: Id | None, right: Id | None) -> int:
-        container = _NOWHERE if origin is None else self._news._code(*origin) >> 1
+        place = _NOWHERE if origin is None else self._news._code(*origin) >> 1
         if right is not None:
             other = self._news._code(*right) >> 1
-            if container and other and container != other:
+            if place and other and place != other:
                 raise InvalidOperation("an item's neighbours belong to different types")
-            container = container or other
-        return container
+            place = place or other
+        return place
 
-    def _inside(self, parent: Id) -> int:
+    def _inside(self, parent: Id, keyed: bool) -> int:
         code = self._news._code(*parent)
-        if code and not code & 1:
+        if not code:
+            return _NOWHERE
+        if not code & 1:
             raise InvalidOperation("an item's parent is not a shared type")
-        container = code >> 1
-        return 1 if container >= _FIRST_ROOT else container and container + 1
+        container = code >> 2
+        return (1 if container >= _FIRST_ROOT else container + 1) * 2 + keyed
 
     def _deletes(self, update: Update) -> bool:
         news = self._news
@@ -363,6 +370,18 @@ class _Walk:
                 return True
             news._delete(client, news._undeleted(client, ranges))
         return False
+
+
+def _gone(sections: list[Section]) -> Iterator[tuple[int, list[Range]]]:
+    """What has no content left, whether or not it is listed among the deletions."""
+    for client, at, structs in sections:
+        ranges = []
+        for struct in structs:
+            end = at + struct[0]
+            if struct[1] <= DELETED:
+                ranges.append((at, end))
+            at = end
+        yield client, ranges
 
 
 def _kind(tells: int) -> RootKind | None:
