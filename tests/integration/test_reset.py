@@ -6,6 +6,8 @@ that stands still while an edit is on its way.
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -17,6 +19,7 @@ import collab_client
 from collab.words import author_of
 from collab_client import Channel, ChannelClosed, LiveDocument
 from collab_client.channel import websocket_opener
+from tests.integration import wire
 from tests.integration.process import ServerProcess, server
 from tests.integration.talk import Http, Json, dial, http, names, new_client, within
 
@@ -275,32 +278,37 @@ async def test_below_the_floor_unsent_text_lands_once(tmp_path: Path) -> None:
 
 @within(30)
 async def test_an_edit_sent_to_a_suspended_server_commits_once(process: ServerProcess) -> None:
-    """The client loses patience and sends it again on another connection; both arrive."""
+    """The client loses patience and comes again with the same edit, before the first copy is read.
+    Both arrive; the second connection learns the version."""
     client = new_client()
-    edit: Json = {"seq": 1, "base": 0, "operation": [{"insert": "once"}]}
+    hello = json.dumps({"type": "hello", "client": client})
+    edit = json.dumps({"type": "edit", "seq": 1, "base": 0, "operation": [{"insert": "once"}]})
+
+    def resend(second: socket.socket) -> Json:
+        """Go on from the handshake; the first message that tells of the edit."""
+        assert b" 101 " in wire.read_until(second, b"\r\n\r\n")
+        for frame in (hello, edit):
+            second.sendall(wire.frame(wire.TEXT, frame.encode()))
+        while True:
+            message: Json = json.loads(wire.read_frame(second)[1])
+            if message["type"] in {"ack", "edits", "error"}:
+                return message
+
     async with http(process) as api:
         await api.create("stopped")
         async with dial(process, "stopped") as first:
             await first.hello(client)
             process.suspend()
             try:
-                await first.say("edit", **edit)
-                async with anyio.create_task_group() as tasks:
-                    again = anyio.Event()
-
-                    async def resend() -> None:
-                        again.set()
-                        async with dial(process, "stopped") as second:
-                            await second.hello(client)
-                            await second.say("edit", **edit)
-                            answer = await second.hear("ack", "edits", "error")
-                            assert answer["type"] in {"ack", "edits"}
-
-                    tasks.start_soon(resend)
-                    await again.wait()
-                    process.resume()
+                await first.say_raw(edit)
+                second = wire.connect(process.port)
+                second.sendall(wire.handshake("/v1/documents/stopped/socket"))
             finally:
                 process.resume()
+            with second:
+                answer = await anyio.to_thread.run_sync(resend, second)
+        committed = answer if answer["type"] == "ack" else answer["edits"][0]
+        assert (committed["seq"], committed["version"]) == (1, 1)
         assert await api.content("stopped") == "once"
         assert names(await api.log("stopped")) == [(author_of(client), 1)]
 
