@@ -28,10 +28,12 @@ from collab.tail import Tail
 from collab.types import Candidate, DocumentType
 from collab.words import Commit, Credit, Edit
 
-# What rebasing may cost, in the types' weight (about 0.2 us a unit): for one edit, before its
-# author has to start afresh; for one batch, before the rest waits for the next.
-_MAX_EDIT_WORK = 300_000
+# What placing may cost, in the types' weight (about 0.2 us a unit to rebase, thirty times that to
+# apply): for rebasing one edit, before its author has to start afresh; for one batch, before the
+# rest waits for the next.
+_MAX_REBASE_WORK = 300_000
 _MAX_BATCH_WORK = 300_000
+_APPLY_WORK = 30
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -66,16 +68,16 @@ class HistoryNeeded(msgspec.Struct, frozen=True):
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """What a batch would do: outcomes in order of the requests, and the commits to append.
+    """What a batch would do: an outcome for each request, and the commits to append.
 
-    There may be fewer outcomes than requests, but at least one: the rest is for the next batch.
+    None is no outcome: that request is for the next batch. The first always has one.
     """
 
     expected_version: int
     state: Any
     commits: tuple[Commit, ...]
     operations: tuple[Any, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome | None, ...]
 
 
 class Authority:
@@ -100,7 +102,7 @@ class Authority:
         self.floor = floor
         self.names = names
         self.tail = tail
-        self._time = time
+        self.time = time
         self._max_document_bytes = max_document_bytes
         self._max_rebase_commits = max_rebase_commits
 
@@ -112,9 +114,8 @@ class Authority:
             return HistoryNeeded(lowest)
         batch = _Batch(self, older)
         for request in requests:
-            if not batch.take(request):
-                break
-        return batch.place(max(now, self._time))
+            batch.take(request)
+        return batch.place(max(now, self.time))
 
     def adopt(self, staged: Staged) -> None:
         """Make a staged batch, now durable, the document's newest commits."""
@@ -140,7 +141,7 @@ class Authority:
 
     def _remember(self, commit: Commit, operation: Any) -> None:
         self.version = commit.version
-        self._time = commit.time
+        self.time = commit.time
         self.tail.append(commit, operation)
         self.names.record(commit, self.tail.oldest)
 
@@ -148,10 +149,18 @@ class Authority:
         """The lowest base that will really be rebased: those that get refused do not count."""
         lowest = self.version
         for request in requests:
-            base = request.edit.base
-            if base is not None and self.oldest_base <= base < lowest:
+            base, known = request.edit.base, self.names.get(request.edit.author)
+            if base is None or base >= lowest or not request.permitted:
+                continue
+            if known is not None and (request.edit.seq <= known.seq or base < known.version):
+                continue
+            if base >= self._oldest_base_of(known):
                 lowest = base
         return lowest
+
+    def _oldest_base_of(self, known: Known | None) -> int:
+        """The oldest base that an author may have of whom that is known."""
+        return self.oldest_base if known else max(self.oldest_base, self.names.forgotten)
 
 
 class _Batch:
@@ -166,20 +175,27 @@ class _Batch:
         self._authors: set[str] = set()
         self._weight = 0
         self._work = 0
+        self._full = False
 
-    def take(self, request: Request) -> bool:
-        """Make the request part of the batch; False if it has to wait for the next.
+    def take(self, request: Request) -> None:
+        """Answer the request, make it part of the batch, or leave it for the next.
 
         One edit per author: what the next is to its name depends on what becomes of this one.
         """
-        author = request.edit.author
-        if self._answers and (author in self._authors or self._work > _MAX_BATCH_WORK):
-            return False
-        try:
-            self._answers.append(self._consider(request))
-        except CollabError as refusal:
-            self._answers.append(refusal)
-        return True
+        outcome: Outcome | Candidate | None = None
+        if not self._full and request.edit.author not in self._authors:
+            try:
+                outcome = self._consider(request)
+            except CollabError as refusal:
+                outcome = refusal
+        if isinstance(outcome, Candidate):
+            if self._has_room(outcome):
+                self._taken.append((len(self._answers), request.edit))
+                self._candidates.append(outcome)
+            outcome = None
+        if request.edit.seq:
+            self._authors.add(request.edit.author)
+        self._answers.append(outcome)
 
     def place(self, now: int) -> Staged:
         """Let the type give the candidates their places."""
@@ -188,6 +204,8 @@ class _Batch:
             authority.state, self._candidates, max_bytes=authority._max_document_bytes
         )
         answers = self._answers
+        for position, _ in self._taken:
+            answers[position] = Placed(authority.version, None)
         for index, refusal in placement.refused.items():
             answers[self._taken[index][0]] = refusal
         commits: list[Commit] = []
@@ -207,11 +225,11 @@ class _Batch:
             state=placement.state,
             commits=tuple(commits),
             operations=tuple(operation for operation, _ in placement.commits),
-            outcomes=tuple(answer or Placed(authority.version, None) for answer in answers),
+            outcomes=tuple(answers),
         )
 
-    def _consider(self, request: Request) -> Outcome | None:
-        """The answer if there is one without a place; None: it became a candidate."""
+    def _consider(self, request: Request) -> Outcome | Candidate:
+        """The answer if there is one without a place, or what may get one."""
         authority, edit = self._authority, request.edit
         known = authority.names.get(edit.author) if edit.seq else None
         if known is not None and edit.seq <= known.seq:
@@ -221,51 +239,53 @@ class _Batch:
                 return Placed(authority.version, None)
             raise NotAllowed("you may read this document, not write to it")
         unseen = self._unseen(edit, known)
-        self._add_work(edit, unseen)
-        if edit.seq:
-            self._authors.add(edit.author)
-        self._taken.append((len(self._answers), edit))
-        self._candidates.append(Candidate(edit.operation, unseen, edit.seq > 0))
-        return None
+        return Candidate(edit.operation, unseen, edit.seq > 0, edit.user)
 
-    def _add_work(self, edit: Edit, unseen: Sequence[Any]) -> None:
-        weight = self._authority.type.weight
-        own = weight(edit.operation)
-        over = len(unseen) + len(self._candidates)
-        work = over * own + sum(map(weight, unseen)) + self._weight
-        if work > _MAX_EDIT_WORK:
-            raise BelowFloor(edit.base or 0, self._authority.version)
+    def _has_room(self, candidate: Candidate) -> bool:
+        """Whether placing it too is not too much for one batch; the first always fits."""
+        weigh = self._authority.type.weight
+        own = weigh(candidate.operation)
+        work = own * _APPLY_WORK
+        if candidate.unseen is not None:
+            work += (len(candidate.unseen) + len(self._candidates)) * own
+            work += sum(map(weigh, candidate.unseen)) + self._weight
+        if self._candidates and self._work + work > _MAX_BATCH_WORK:
+            self._full = True
+            return False
         self._work += work
         self._weight += own
+        return True
 
-    def _unseen(self, edit: Edit, known: Known | None) -> Sequence[Any]:
+    def _unseen(self, edit: Edit, known: Known | None) -> Sequence[Any] | None:
         """The operations of the commits after the edit's base; raises if it may not have that."""
         authority, base = self._authority, edit.base
         if base is None:
-            return ()
+            return None
         if base > authority.version:
             raise BaseAboveHead(base, authority.version)
         if known is not None and base < known.version:
             raise BaseBelowOwnCommit(base, known.seq, known.version)
-        oldest = authority.oldest_base
-        if known is None:
-            oldest = max(oldest, authority.names.forgotten)
+        oldest = authority._oldest_base_of(known)
         if base < oldest:
             raise BelowFloor(base, oldest)
-        return self._operations_after(base)
+        unseen = self._operations_after(base)
+        weigh = authority.type.weight
+        if len(unseen) * weigh(edit.operation) + sum(map(weigh, unseen)) > _MAX_REBASE_WORK:
+            raise BelowFloor(base, authority.version)
+        return unseen
 
     def _operations_after(self, base: int) -> Sequence[Any]:
-        tail = self._authority.tail
+        tail, older = self._authority.tail, self._older
         operations = tail.operations_after(base)
         if operations is not None:
             return operations
-        older = self._older
         if older is None or base < older.after:
             raise BelowFloor(base, tail.oldest)
-        kept = tail.operations_after(tail.oldest)
-        between = tail.oldest - base
-        start = base - older.after
-        return [*older.operations[start : start + between], *(kept or ())]
+        start, end = base - older.after, tail.oldest - older.after
+        if end > len(older.operations):
+            # The tail has moved on since they were read.
+            raise BelowFloor(base, tail.oldest)
+        return [*older.operations[start:end], *(tail.operations_after(tail.oldest) or ())]
 
 
 def _answer_known(edit: Edit, known: Known) -> Placed:

@@ -58,6 +58,8 @@ class Committer:
     async def _commit(self, group: list[_Pending]) -> None:
         try:
             results = await self._store.append([pending.batch for pending in group])
+            for pending, result in zip(group, results, strict=True):
+                pending.result = result
         except StoreFailure as failure:
             _log.error("append failed", documents=len(group), reason=str(failure))
             for pending in group:
@@ -65,6 +67,3 @@ class Committer:
         except Exception:
             # A defect of an adapter ends the sessions of this group, not the node.
             _log.exception("append raised", documents=len(group))
-        else:
-            for pending, result in zip(group, results, strict=True):
-                pending.result = result

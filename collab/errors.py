@@ -48,6 +48,12 @@ class InvalidOperation(CollabError):
     code = "invalid_operation"
 
 
+class UpdateGap(CollabError):
+    """A Yjs update that builds on something which is not here; nothing of it is applied."""
+
+    code = "update_gap"
+
+
 class InvalidContent(CollabError):
     """Whole content (PUT, import) that cannot be content of the document's type."""
 

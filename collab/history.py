@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collab.errors import DocumentBroken
+from collab.errors import BelowFloor, DocumentBroken
 from collab.storage import Store
 from collab.words import Commit
 
@@ -26,17 +26,23 @@ class History:
         """The next commits after `after`, empty at the head; raises as `Store.read`."""
         return await self._store.read(self._id, self._epoch, after, _PAGE_COMMITS)
 
-    async def between(self, after: int, until: int) -> list[Commit]:
+    async def between(self, after: int, until: int, max_bytes: int | None = None) -> list[Commit]:
         """Commits `after + 1 … until`, which must exist; raises as `Store.read`.
 
-        The caller bounds the distance.
+        None of them if their operations come to more than `max_bytes`: raises BelowFloor. Without
+        that the caller bounds the distance.
         """
         commits: list[Commit] = []
-        while after < until:
-            page = await self.page(after)
+        total, version = 0, after
+        while version < until:
+            page = await self._store.read(
+                self._id, self._epoch, version, min(_PAGE_COMMITS, until - version)
+            )
             if not page:
-                raise DocumentBroken(f"the log ends at {after}, before {until}")
+                raise DocumentBroken(f"the log ends at {version}, before {until}")
             commits += page
-            after = page[-1].version
-        excess = after - until
-        return commits[: len(commits) - excess] if excess > 0 else commits
+            version = page[-1].version
+            total += sum(len(commit.operation) for commit in page)
+            if max_bytes is not None and total > max_bytes:
+                raise BelowFloor(after, version)
+        return commits

@@ -32,7 +32,7 @@ class Inbox:
         self._limit = limit
         self._waiting: list[Submission] = []
         self._taken: anyio.Event | None = None  # made when somebody waits for it
-        self._closed = False
+        self._refusal: CollabError | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -43,7 +43,7 @@ class Inbox:
 
     async def room(self) -> None:
         """Return when there are fewer than the limit, or nobody will take them any more."""
-        while len(self._waiting) >= self._limit and not self._closed:
+        while len(self._waiting) >= self._limit and self._refusal is None:
             self._taken = self._taken or anyio.Event()
             await self._taken.wait()
 
@@ -56,11 +56,13 @@ class Inbox:
         return batch
 
     def put_back(self, submissions: list[Submission]) -> None:
-        """Let what was taken, but not placed, go first next time."""
+        """Let what was taken, but not placed, go first next time; refused if that never comes."""
         self._waiting[:0] = submissions
+        if self._refusal is not None:
+            self.refuse(self._refusal)
 
     def refuse(self, error: CollabError) -> None:
         """Answer everything with `error`; nobody takes from here any more."""
-        self._closed = True
+        self._refusal = error
         for submission in self.take():
             submission.answer(error)

@@ -5,6 +5,7 @@ Raises instead of guessing: a document that does not load is never shown, and ne
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio.lowlevel
@@ -16,9 +17,23 @@ from collab.settings import Settings
 from collab.storage import Loaded
 from collab.tail import Tail
 from collab.types import DocumentType
+from collab.words import Commit
 
-# Commits applied between two looks at the other tasks.
-_STRIDE = 200
+# What is applied between two looks at the other tasks: commits, and bytes of operations.
+_STRIDE_COMMITS = 200
+_STRIDE_BYTES = 64 * 1024
+
+
+async def replay(apply: Callable[[Commit], None], commits: Sequence[Commit]) -> None:
+    """Apply commits one after the other without keeping the loop from everybody else."""
+    count = size = 0
+    for commit in commits:
+        apply(commit)
+        count += 1
+        size += len(commit.operation)
+        if count >= _STRIDE_COMMITS or size >= _STRIDE_BYTES:
+            count = size = 0
+            await anyio.lowlevel.checkpoint()
 
 
 async def load_authority(loaded: Loaded, type: DocumentType, settings: Settings) -> Authority:
@@ -40,10 +55,7 @@ async def load_authority(loaded: Loaded, type: DocumentType, settings: Settings)
         max_document_bytes=settings.max_document_bytes,
         max_rebase_commits=settings.max_rebase_commits,
     )
-    for count, commit in enumerate(loaded.commits, 1):
-        authority.apply(commit)
-        if count % _STRIDE == 0:
-            await anyio.lowlevel.checkpoint()
+    await replay(authority.apply, loaded.commits)
     if authority.version != loaded.document.version:
         raise DocumentBroken(
             f"the log ends at {authority.version}, its head is {loaded.document.version}"
@@ -54,11 +66,13 @@ async def load_authority(loaded: Loaded, type: DocumentType, settings: Settings)
 async def load_state(loaded: Loaded, type: DocumentType) -> Any:
     """The state at the newest version that was loaded; raises DocumentBroken."""
     state = type.load(loaded.snapshot.content) if loaded.snapshot else type.empty()
-    for count, commit in enumerate(loaded.commits, 1):
+
+    def apply(commit: Commit) -> None:
+        nonlocal state
         try:
             state = type.apply(state, type.decode(commit.operation))
         except InvalidOperation as error:
             raise DocumentBroken(f"commit {commit.version} does not apply") from error
-        if count % _STRIDE == 0:
-            await anyio.lowlevel.checkpoint()
+
+    await replay(apply, loaded.commits)
     return state

@@ -5,7 +5,8 @@ Owns what the frames of `collab.v1` do. See docs/protocol.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
 
 import msgspec
 
@@ -26,7 +27,6 @@ from collab.errors import (
     WrongType,
 )
 from collab.greeting import Greeter, presence_entry
-from collab.inbox import Submission
 from collab.peer import Peer, Wire
 from collab.presence import Message, Presence
 from collab.protocols import native
@@ -38,13 +38,16 @@ from collab.words import Access, Edit, author_of, check_client_id, digest_of
 _TYPES = frozenset({"text", "richtext"})
 
 
-class NativePeer(Peer[str]):
+class NativePeer(Peer[str, str]):
     """A connection that has said hello and may read the document."""
+
+    # The protocol has one outstanding edit per client; who sends ahead does not fill the inbox.
+    MAX_UNANSWERED: ClassVar[int] = 4
 
     def __init__(
         self,
         session: Session,
-        wire: Wire[str],
+        wire: Wire[str, str],
         hello: native.Hello,
         *,
         user: str | None,
@@ -116,9 +119,9 @@ class NativePeer(Peer[str]):
             digest=digest_of(message.base, raw),
             user=self.user,
         )
-        self._session.submit(Submission(edit, self._may_write, _answer_to(self, message.seq)))
+        self._submit_edit(edit, partial(self._answer, message.seq))
 
-    def answer(self, seq: int, outcome: Outcome) -> None:
+    def _answer(self, seq: int, outcome: Outcome) -> None:
         """What became of edit `seq`; a new commit is acknowledged by the stream itself."""
         if isinstance(outcome, CollabError):
             self._refuse(seq, outcome)
@@ -202,7 +205,3 @@ class NativePeer(Peer[str]):
         self._presence_cursor = board.stamp
         peers = [presence_entry(presence) for presence in changes]
         return native.encode(native.PresenceUpdate(peers, complete))
-
-
-def _answer_to(peer: NativePeer, seq: int) -> Callable[[Outcome], None]:
-    return lambda outcome: peer.answer(seq, outcome)

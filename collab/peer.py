@@ -7,17 +7,23 @@ Owns the two loops, the bounded outbox, and the order of an ending. What frames 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import anyio
 
+from collab.authority import Outcome
 from collab.errors import CollabError
+from collab.inbox import Submission
 from collab.session import Session
 from collab.settings import Settings
 from collab.wakeup import Wakeup
-from collab.words import Access
+from collab.words import Access, Edit
 
-F = TypeVar("F", str, bytes)
+In = TypeVar("In")
+Out = TypeVar("Out")
+Heard = TypeVar("Heard", covariant=True)
+Said = TypeVar("Said", contravariant=True)
 
 # Answers that wait for a slow reader before its own frames are no longer read.
 _OUTBOX_FRAMES = 64
@@ -28,22 +34,25 @@ class Disconnected(Exception):
     """The other side of the wire is gone."""
 
 
-class Wire(Protocol[F]):
-    """Carries frames; both calls raise Disconnected, `receive` also CollabError for a frame of the
-    wrong kind."""
+class Wire(Protocol[Heard, Said]):
+    """Carries frames, or what a protocol has read from them; both calls raise Disconnected,
+    `receive` also CollabError for a frame that the connection has to be closed for."""
 
-    async def receive(self) -> F: ...
+    async def receive(self) -> Heard: ...
 
-    async def send(self, frame: F) -> None: ...
+    async def send(self, frame: Said) -> None: ...
 
 
-class Peer(ABC, Generic[F]):
+class Peer(ABC, Generic[In, Out]):
     """A connection that may read the document. `run` serves it."""
+
+    MAX_UNANSWERED: ClassVar[int] = 64
+    """Edits of it that wait for their answer before no more frames are read."""
 
     def __init__(
         self,
         session: Session,
-        wire: Wire[F],
+        wire: Wire[In, Out],
         *,
         author: str,
         user: str | None,
@@ -58,9 +67,10 @@ class Peer(ABC, Generic[F]):
         self._settings = settings
         self._presence_cursor = session.presence.stamp
         self._message_cursor = session.messages.count
-        self._wire: Wire[F] = wire
-        self._outbox: list[F] = []
-        self._outbox_sent = Wakeup()
+        self._wire: Wire[In, Out] = wire
+        self._outbox: list[Out] = []
+        self._may_read = Wakeup()
+        self._unanswered = 0
         self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
@@ -87,18 +97,18 @@ class Peer(ABC, Generic[F]):
     # What a protocol adds -------------------------------------------------------------------------
 
     @abstractmethod
-    async def _greet(self) -> list[F]:
+    async def _greet(self) -> list[Out]:
         """The first frames, with the cursors where they leave off."""
 
     @abstractmethod
-    def _receive(self, frame: F) -> None:
+    def _receive(self, frame: In) -> None:
         """Take one frame of the client; raises what the connection has to be closed for."""
 
     @abstractmethod
-    def _news(self) -> list[F]:
+    def _news(self) -> list[Out]:
         """Frames for what is new since the cursors, which move over it; none if nothing is."""
 
-    def _farewell(self, reason: CollabError) -> list[F]:
+    def _farewell(self, reason: CollabError) -> list[Out]:
         """The last frames before the connection is closed for `reason`."""
         return []
 
@@ -112,20 +122,35 @@ class Peer(ABC, Generic[F]):
         self._wakeup.set()
 
     def end(self, error: CollabError) -> None:
-        """Close the connection for this reason, after what is ready to be sent."""
+        """Close the connection for this reason, after what is ready to be sent.
+
+        From now on it does nothing more, however long the client takes to read.
+        """
         if self._ending is None:
             self._ending = error
             self._wakeup.set()
+            self._scope.deadline = anyio.current_time() + _FINAL_WRITE_SECONDS
             if not self._listening:
                 self._scope.cancel()
 
     # For the protocols ----------------------------------------------------------------------------
 
-    def _put(self, frame: F) -> None:
+    def _put(self, frame: Out) -> None:
         """Send this frame next, before what is new."""
         if self._listening:
             self._outbox.append(frame)
             self._wakeup.set()
+
+    def _submit_edit(self, edit: Edit, answer: Callable[[Outcome], None]) -> None:
+        """Give the edit to the session; `answer` is told what became of it."""
+
+        def answered(outcome: Outcome) -> None:
+            self._unanswered -= 1
+            self._may_read.set()
+            answer(outcome)
+
+        self._unanswered += 1
+        self._session.submit(Submission(edit, self._may_write, answered))
 
     def _may_write(self) -> bool:
         return self.access >= Access.WRITE
@@ -134,26 +159,32 @@ class Peer(ABC, Generic[F]):
 
     async def _read(self) -> None:
         try:
-            while True:
+            while self._ending is None:
                 await self._session.room()
-                while len(self._outbox) >= _OUTBOX_FRAMES:
-                    await self._outbox_sent.wait()
-                self._receive(await self._wire.receive())
+                while (
+                    len(self._outbox) >= _OUTBOX_FRAMES or self._unanswered >= self.MAX_UNANSWERED
+                ):
+                    await self._may_read.wait()
+                frame = await self._wire.receive()
+                if self._ending is None:
+                    self._receive(frame)
         except Disconnected:
             self._scope.cancel()
         except CollabError as error:
             self.end(error)
+
+    def _has_enough(self) -> bool:
+        return len(self._outbox) >= _OUTBOX_FRAMES or self._unanswered >= self.MAX_UNANSWERED
 
     async def _write(self) -> None:
         try:
             while self._ending is None:
                 if not await self._send_ready():
                     await self._wakeup.wait()
-            with anyio.move_on_after(_FINAL_WRITE_SECONDS):
-                while await self._send_ready():
-                    pass
-                for frame in self._farewell(self._ending):
-                    await self._wire.send(frame)
+            while await self._send_ready():
+                pass
+            for frame in self._farewell(self._ending):
+                await self._wire.send(frame)
         except Disconnected:
             # What it sent before it left is still to be read; nobody waits for the answers.
             self._listening = False
@@ -169,9 +200,9 @@ class Peer(ABC, Generic[F]):
             await self._wire.send(frame)
         return bool(frames)
 
-    def _take_outbox(self) -> list[F]:
+    def _take_outbox(self) -> list[Out]:
         if not self._outbox:
             return []
         frames, self._outbox = self._outbox, []
-        self._outbox_sent.set()
+        self._may_read.set()
         return frames

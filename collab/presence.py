@@ -41,19 +41,35 @@ class PresenceBoard:
         self._departures.pop(presence.author, None)
         self._entries[presence.author] = (self.stamp, presence, owner)
 
-    def remove(self, author: str, owner: object) -> bool:
-        """Take the author's presence away if `owner` put it there; False if it did not."""
+    def remove(self, author: str, owner: object, *, version: int | None = None) -> bool:
+        """Take the author's presence away if `owner` put it there; False if it did not.
+
+        `version` is the departure's, by default that of what was shown.
+        """
         entry = self._entries.get(author)
         if entry is None or entry[2] is not owner:
             return False
         del self._entries[author]
         self.stamp += 1
-        left = msgspec.structs.replace(entry[1], state=None)
+        shown = entry[1]
+        left = msgspec.structs.replace(
+            shown, state=None, version=shown.version if version is None else version
+        )
         self._departures[author] = (self.stamp, left)
         if len(self._departures) > _MAX_DEPARTURES:
             oldest = next(iter(self._departures))
             self._told_since = self._departures.pop(oldest)[0]
         return True
+
+    def owner(self, author: str) -> object | None:
+        """Who put the author's presence there, while it is shown."""
+        entry = self._entries.get(author)
+        return None if entry is None else entry[2]
+
+    def last_version(self, author: str) -> int | None:
+        """The version of the author's presence, or of its departure while that is remembered."""
+        entry = self._entries.get(author) or self._departures.get(author)
+        return None if entry is None else entry[1].version
 
     def everyone(self) -> list[Presence]:
         """All there are."""

@@ -94,6 +94,8 @@ class Registry:
         With `create`, an absent document is made with that type; a deleted one is not. Raises
         DocumentNotFound, WrongType, Restarting, DocumentBroken, StoreFailure.
         """
+        if create is not None:
+            document_type(create)
         entry = await self._hold(id, create)
         try:
             yield _opened(entry)
@@ -209,12 +211,11 @@ class Registry:
         )
 
     async def _create(self, id: str, type: str) -> None:
-        document_type(type)
         new = NewDocument(id=id, type=type, epoch=self.make_epoch(), created=self.now())
         try:
             await self.store.create(new)
         except DocumentExists:
-            return
+            return  # somebody else was faster
 
     # Looking after them ---------------------------------------------------------------------------
 
@@ -244,6 +245,9 @@ class Registry:
             except CollabError as error:
                 _log.warning("polling failed", reason=str(error))
                 continue
+            except Exception:
+                _log.exception("polling failed")
+                continue
             for session in sessions:
                 head = heads.get(session.id)
                 if head is None or head.epoch != session.epoch:
@@ -266,7 +270,8 @@ class Registry:
                 self._tasks.start_soon(self._poll)
             try:
                 yield
-                await self.drain()
+                with anyio.move_on_after(self.settings.drain_seconds):
+                    await self.drain()
             except Exception as error:
                 failure = error
             finally:

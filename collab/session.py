@@ -24,6 +24,7 @@ from collab.errors import (
 )
 from collab.history import History
 from collab.inbox import Inbox, Submission
+from collab.loading import replay
 from collab.presence import MessageBoard, PresenceBoard
 from collab.storage import Append, AppendResult
 from collab.types import DocumentType
@@ -35,6 +36,10 @@ F = TypeVar("F")
 # One frame of the stream: enough to catch up in few, small enough to encode without a stall.
 _FRAME_COMMITS = 1000
 _FRAME_BYTES = 256 * 1024
+# Frames kept for followers with the same cursor; readers that are behind fall into step soon.
+_FRAMES_KEPT = 16
+# What a client may be behind and get as commits; beyond it the contents are the shorter way.
+_RESUME_BYTES = 1024 * 1024
 
 
 class Follower(Protocol):
@@ -115,7 +120,8 @@ class Session:
     def snapshot(self) -> Snapshot:
         """The state and the names at `version`, for the store."""
         content = self.type.dump(self.state)
-        return Snapshot(self.version, self._now(), content, self._authority.names.dump())
+        time = max(self._now(), self._authority.time)
+        return Snapshot(self.version, time, content, self._authority.names.dump())
 
     def committed_by(self, author: str) -> tuple[int, int] | None:
         """`(seq, version)` of the author's newest commit."""
@@ -140,6 +146,8 @@ class Session:
         key = (encode, version)
         cached = self._frames.get(key)
         if cached is None:
+            if len(self._frames) >= _FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
             commits = self._authority.tail.slice_after(
                 version, max_commits=_FRAME_COMMITS, max_bytes=_FRAME_BYTES
             )
@@ -149,17 +157,18 @@ class Session:
     async def commits_after(self, version: int, limit: int) -> list[Commit] | None:
         """The commits from after `version` to what is this session's head at the call.
 
-        From memory or from the store. None if there are more than `limit` or they have been
-        trimmed. Raises StoreFailure.
+        From memory or from the store. None if there are more than `limit`, if they are too long or
+        have been trimmed. Raises StoreFailure.
         """
         if self.version - version > limit:
             return None
         kept = self._authority.tail.commits_after(version)
         if kept is not None:
-            return list(kept)
+            fits = sum(len(commit.operation) for commit in kept) <= _RESUME_BYTES
+            return list(kept) if fits else None
         try:
             # The head may move meanwhile; whoever asks goes on from where this ends.
-            return await self._history.between(version, self.version)
+            return await self._history.between(version, self.version, _RESUME_BYTES)
         except BelowFloor:
             return None
 
@@ -269,8 +278,8 @@ class Session:
 
     async def _commit(self, submissions: list[Submission]) -> None:
         """Give a batch its place in the log, however often others are faster."""
-        failure: CollabError = StoreFailure("whether the edit was stored is not known, send again")
-        outcomes: Sequence[Outcome] = [failure] * len(submissions)
+        unknown = StoreFailure("whether the edit was stored is not known, send it again")
+        outcomes: Sequence[Outcome | None] = [unknown] * len(submissions)
         try:
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
@@ -281,10 +290,13 @@ class Session:
             outcomes = [error] * len(submissions)
             raise
         finally:
-            for submission, outcome in zip(submissions, outcomes, strict=False):
-                submission.answer(outcome)
-            if rest := submissions[len(outcomes) :]:
-                self._inbox.put_back(rest)
+            left: list[Submission] = []
+            for submission, outcome in zip(submissions, outcomes, strict=True):
+                if outcome is None:
+                    left.append(submission)
+                else:
+                    submission.answer(outcome)
+            self._inbox.put_back(left)
 
     async def _stage(self, submissions: list[Submission]) -> Staged:
         """Stage against the newest state; reads the log first where an edit's base asks for it."""
@@ -299,6 +311,7 @@ class Session:
                 # The client has seen a commit of another node: look before refusing.
                 refreshed = True
                 await self._catch_up()
+                older = None  # the tail begins elsewhere now
             else:
                 return staged
 
@@ -325,8 +338,7 @@ class Session:
         target = self._known_head
         try:
             while commits := await self._history.page(self.version):
-                for commit in commits:
-                    self._authority.apply(commit)
+                await replay(self._authority.apply, commits)
                 self._advanced()
             if self._known_head == target:
                 self._known_head = self.version

@@ -58,15 +58,22 @@ class Snapshotter:
                     await self.save(session)
 
     async def save(self, session: Session) -> None:
-        """Write one snapshot of committed state; logs a failure instead of raising."""
-        if session.version <= session.snapshot_version:
-            return
-        snapshot = session.snapshot()
+        """Write a snapshot of committed state if there is something new, and trim behind it.
+
+        Whatever fails is logged: it costs a longer replay, not the document, nor the node.
+        """
         try:
-            await self._store.save_snapshot(session.id, session.epoch, snapshot)
-            session.snapshot_version = max(session.snapshot_version, snapshot.version)
-            if self._history_days is not None:
-                before = self._now() - int(self._history_days * _MS_PER_DAY)
-                session.raise_floor(await self._store.trim(session.id, session.epoch, before))
+            await self._save(session)
         except CollabError as error:
             _log.warning("snapshot failed", document=session.id, reason=str(error))
+        except Exception:
+            _log.exception("snapshot failed", document=session.id)
+
+    async def _save(self, session: Session) -> None:
+        if session.version > session.snapshot_version:
+            snapshot = session.snapshot()
+            await self._store.save_snapshot(session.id, session.epoch, snapshot)
+            session.snapshot_version = max(session.snapshot_version, snapshot.version)
+        if self._history_days is not None:
+            before = self._now() - int(self._history_days * _MS_PER_DAY)
+            session.raise_floor(await self._store.trim(session.id, session.epoch, before))

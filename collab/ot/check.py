@@ -17,7 +17,7 @@ from collab.ot.attributes import without_nulls
 from collab.ot.delta import Delta, Op, is_document, normalize
 
 MAX_INTEGER = 2**53 - 1  # the largest that JavaScript holds exactly
-MAX_OPS = 20_000
+MAX_OPS = 10_000
 
 _decoder = msgspec.json.Decoder(Delta)
 _encoder = msgspec.json.Encoder()

@@ -14,6 +14,9 @@ import msgspec
 
 from collab.words import Commit, Document, Head, Snapshot
 
+PAGE_BYTES = 1 << 20
+"""What a caller of `Store.read` gets at a time unless it asks for another bound."""
+
 
 class NewDocument(msgspec.Struct, frozen=True):
     """What a create call names; `created` in ms."""
@@ -94,8 +97,12 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
         """At most `limit` commits that follow version `after`, in order, without a gap.
+
+        Their operations come to at most `max_bytes`, but one commit at least is read.
 
         Empty at the head. Raises BelowFloor if `after` is below the floor, BaseAboveHead if it is
         above the head, DocumentNotFound if the document is gone or has another epoch,

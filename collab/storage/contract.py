@@ -5,7 +5,7 @@ Pure functions over the words. Knows no database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -111,3 +111,14 @@ def end_of_prefix(prefix: str) -> str | None:
     if 0xD800 <= following <= 0xDFFF:  # no text holds a surrogate
         following = 0xE000
     return stem[:-1] + chr(following)
+
+
+def count_fitting(lengths: Iterable[int], max_bytes: int) -> int:
+    """How many of the first come to at most `max_bytes` together; one, if there is one."""
+    total = fitting = 0
+    for length in lengths:
+        total += length
+        if total > max_bytes and fitting:
+            break
+        fitting += 1
+    return fitting

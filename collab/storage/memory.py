@@ -15,13 +15,14 @@ import msgspec
 from anyio.lowlevel import checkpoint
 
 from collab.errors import DocumentExists, DocumentNotFound
-from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
     check_run,
     check_start,
     check_target,
+    count_fitting,
     decode_metadata,
     encode_metadata,
     is_run,
@@ -142,7 +143,9 @@ class MemoryStore:
         record.extend(batch.commits)
         return AppendResult.OK
 
-    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
         await checkpoint()
         record = self._record(id, epoch)
         document = record.document
@@ -150,7 +153,7 @@ class MemoryStore:
         until = min(document.version, after + max(limit, 0))
         commits = record.after(after, until)
         check_run(commits, after, until)
-        return list(commits)
+        return list(commits[: count_fitting((len(each.operation) for each in commits), max_bytes)])
 
     async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
         await checkpoint()

@@ -14,7 +14,7 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 
-from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
 from collab.storage import sqlite_queries as queries
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
@@ -48,8 +48,12 @@ class SqliteStore:
             return []
         return await self._writer.write(lambda sql: queries.append(sql, batches))
 
-    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
-        return await self._reader.read(lambda sql: queries.read(sql, id, epoch, after, limit))
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
+        return await self._reader.read(
+            lambda sql: queries.read(sql, id, epoch, after, limit, max_bytes)
+        )
 
     async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
         return await self._reader.read(lambda sql: queries.heads(sql, ids))

@@ -19,6 +19,7 @@ from collab.storage.contract import (
     check_run,
     check_start,
     check_target,
+    count_fitting,
     decode_credits,
     decode_metadata,
     encode_credits,
@@ -49,6 +50,10 @@ _IS_THERE = "SELECT 1 FROM documents WHERE id = ? AND epoch = ? AND NOT deleted"
 _ADD_COMMIT = """
     INSERT INTO commits (document, version, time, credits, operation) VALUES (?, ?, ?, ?, ?)
 """
+_LENGTHS = (
+    "SELECT length(operation) FROM commits"
+    " WHERE document = ? AND version > ? AND version <= ? ORDER BY version"
+)
 _COMMITS = """
     SELECT version, time, credits, operation FROM commits
     WHERE document = ? AND version > ? AND version <= ? ORDER BY version
@@ -204,11 +209,17 @@ def _append_one(sql: sqlite3.Connection, batch: Append) -> AppendResult:
     return AppendResult.OK
 
 
-def read(sql: sqlite3.Connection, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+def read(
+    sql: sqlite3.Connection, id: str, epoch: str, after: int, limit: int, max_bytes: int
+) -> list[Commit]:
     with transaction(sql, "BEGIN"):
         key, document = _find_epoch(sql, id, epoch)
         check_cursor(document, after)
-        return _commits(sql, key, after, min(document.version, after + max(limit, 0)))
+        until = min(document.version, after + max(limit, 0))
+        lengths = [length for (length,) in sql.execute(_LENGTHS, (key, after, until))]
+        if len(lengths) == until - after:  # else there is a gap, which is told below
+            until = after + count_fitting(lengths, max_bytes)
+        return _commits(sql, key, after, until)
 
 
 def save_snapshot(sql: sqlite3.Connection, id: str, epoch: str, snapshot: Snapshot) -> bool:

@@ -25,13 +25,15 @@ class OperationLimits(msgspec.Struct, frozen=True):
 class Candidate(msgspec.Struct, frozen=True):
     """An operation that may get a place in the log.
 
-    `unseen` are the operations of the commits that its author had not seen, oldest first. `named`:
-    its name has to be remembered, so it needs a commit even if it changes nothing.
+    `unseen` are the operations of the commits that its author had not seen, oldest first; None:
+    it is meant for whatever is there when its turn comes. `named`: its name has to be remembered, so
+    it needs a commit even if it changes nothing.
     """
 
     operation: Any
-    unseen: Sequence[Any]
+    unseen: Sequence[Any] | None
     named: bool
+    user: str | None = None
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ class DocumentType(Protocol):
         ...
 
     def weight(self, operation: Any) -> int:
-        """What rebasing it, or something over it, costs; a keystroke is about 2."""
+        """What rebasing it, or something over it, costs; a keystroke is 2."""
         ...
 
     def apply(self, state: Any, operation: Any) -> Any:

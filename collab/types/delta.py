@@ -76,10 +76,11 @@ class DeltaType:
         for index, candidate in enumerate(candidates):
             operation: Delta = candidate.operation
             try:
-                for committed in candidate.unseen:
-                    operation = transform(committed, operation, True)
-                for committed in placed:
-                    operation = transform(committed, operation, True)
+                if candidate.unseen is not None:
+                    for committed in candidate.unseen:
+                        operation = transform(committed, operation, True)
+                    for committed in placed:
+                        operation = transform(committed, operation, True)
                 after = state.apply(operation)
             except InvalidOperation as error:
                 refused[index] = error
@@ -100,7 +101,11 @@ class DeltaType:
         return False
 
     def weight(self, operation: Delta) -> int:
-        return len(operation)
+        weight = len(operation)
+        for op in operation:
+            if isinstance(op.insert, str):
+                weight += len(op.insert) >> 9  # its length is counted in units
+        return weight
 
     def apply(self, state: Rope, operation: Delta) -> Rope:
         return state.apply(operation)

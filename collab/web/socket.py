@@ -19,7 +19,7 @@ from collab.registry import Registry
 from collab.settings import Settings
 from collab.web.auth import Authenticator, Principal, bearer
 from collab.web.wires import TextWire, converse
-from collab.words import Access, check_document_id
+from collab.words import Access, check_client_id, check_document_id
 
 
 async def document_socket(websocket: WebSocket) -> None:
@@ -52,6 +52,7 @@ async def serve(
     """
     check_document_id(id)
     hello = await _hello(wire, settings.hello_seconds)
+    check_client_id(hello.client)
     principal = identify(hello.token)
     access = principal.access(id)
     if access < Access.READ:

@@ -371,6 +371,15 @@ async def test_reading_pages_through_the_log_in_order(store: Store) -> None:
     assert tuple(itertools.chain(*pages)) == commits(1, 25)
 
 
+async def test_reading_is_bounded_by_bytes_but_gets_on(store: Store) -> None:
+    await make(store, head=5)
+    length = len(commit(1).operation)
+    two = await store.read("a", "e1", 0, 10, max_bytes=2 * length)
+    assert [each.version for each in two] == [1, 2]
+    one = await store.read("a", "e1", 2, 10, max_bytes=1)
+    assert [each.version for each in one] == [3]
+
+
 async def test_reading_at_the_head_finds_nothing(store: Store) -> None:
     await make(store, head=3)
     assert await store.read("a", "e1", 3, 10) == []

@@ -19,7 +19,7 @@ from collab.errors import CollabError, StoreFailure
 from collab.peer import Disconnected
 from collab.registry import Registry, open_registry
 from collab.settings import Settings
-from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
 from collab.storage.memory import MemoryStore
 from collab.web.auth import Authenticator
 from collab.web.closing import close_code
@@ -87,8 +87,10 @@ class NodeStore:
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         return await self._call(lambda: self._world.store.append(batches))
 
-    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
-        return await self._call(lambda: self._world.store.read(id, epoch, after, limit))
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
+        return await self._call(lambda: self._world.store.read(id, epoch, after, limit, max_bytes))
 
     async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
         return await self._call(lambda: self._world.store.heads(ids))

@@ -12,7 +12,7 @@ from collab.errors import StoreFailure
 from collab.registry import Registry, open_registry
 from collab.session import Session
 from collab.settings import Settings
-from collab.storage import Append, AppendResult, Loaded, NewDocument, Store
+from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument, Store
 from collab.storage.memory import MemoryStore
 from collab.words import Commit, Edit, author_of, digest_of
 
@@ -49,9 +49,11 @@ class TroubledStore(MemoryStore):
         self._check("append afterwards")
         return results
 
-    async def read(self, id: str, epoch: str, after: int, limit: int) -> list[Commit]:
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
         self._check("read")
-        return await super().read(id, epoch, after, limit)
+        return await super().read(id, epoch, after, limit, max_bytes)
 
     def _check(self, call: str) -> None:
         if call in self.failing:

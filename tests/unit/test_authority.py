@@ -11,6 +11,7 @@ from collab.errors import (
     BaseAboveHead,
     BaseBelowOwnCommit,
     BelowFloor,
+    CollabError,
     DocumentBroken,
     DocumentTooLarge,
     InvalidOperation,
@@ -58,14 +59,14 @@ def stage(made: Authority, *requests: Request, now: int = 1) -> Staged:
     return staged
 
 
-def commit(made: Authority, *requests: Request, now: int = 1) -> tuple[Outcome, ...]:
+def commit(made: Authority, *requests: Request, now: int = 1) -> tuple[Outcome | None, ...]:
     staged = stage(made, *requests, now=now)
     made.adopt(staged)
     return staged.outcomes
 
 
-def refusal(outcome: Outcome) -> type[Any]:
-    assert not isinstance(outcome, Placed)
+def refusal(outcome: Outcome | None) -> type[Any]:
+    assert isinstance(outcome, CollabError)
     return type(outcome)
 
 
@@ -109,7 +110,8 @@ def test_a_resend_within_one_batch_waits_for_the_next_and_commits_once() -> None
     made = authority()
     request = edit("ada", 1, 0, insert("a"))
     outcomes = commit(made, request, request)
-    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], Placed)
+    assert outcomes[1] is None
     assert commit(made, request) == (Placed(1, None),)
     assert made.version == 1
 
@@ -152,7 +154,7 @@ def test_an_edit_rebased_to_nothing_still_takes_a_version() -> None:
 def test_without_a_base_an_edit_is_made_on_the_head() -> None:
     made = authority(text="abc")
     commit(made, edit("ada", 1, None, insert("x")), edit("bob", 1, None, insert("y")))
-    assert text(made) == "xyabc"
+    assert text(made) == "yxabc"
 
 
 def test_rights_are_asked_at_staging_and_a_resend_needs_none() -> None:
@@ -279,11 +281,46 @@ def test_rebasing_that_would_cost_too_much_starts_its_author_afresh() -> None:
 
 def test_a_batch_that_would_cost_too_much_leaves_the_rest_for_the_next() -> None:
     made = authority(text="a" * 500, tail_commits=1000, max_bytes=1 << 20)
-    made._max_rebase_commits = 1000
     long = ",".join('{"retain":1},{"insert":"x"}' for _ in range(300))
     for seq in range(1, 401):
         commit(made, edit("ada", seq, made.version, insert("y")))
+    made._max_rebase_commits = 1000
     requests = [edit(f"writer {number}", 1, 1, f"[{long}]") for number in range(5)]
     staged = stage(made, *requests)
-    assert 1 <= len(staged.outcomes) < 5
-    assert all(isinstance(each, Placed) for each in staged.outcomes)
+    assert isinstance(staged.outcomes[0], Placed)
+    assert staged.outcomes[-1] is None
+
+
+def test_a_fresh_edit_is_not_refused_for_what_shares_its_batch() -> None:
+    made = authority(text="a" * 20_000, max_bytes=1 << 20)
+    big = ",".join('{"retain":1},{"insert":"x"}' for _ in range(4_900))
+    keystrokes = [edit(f"writer {number}", 1, 1, insert("k")) for number in range(20)]
+    staged = stage(made, *keystrokes, edit("pastes", 1, 1, f"[{big}]"))
+    assert all(isinstance(outcome, Placed | None) for outcome in staged.outcomes)
+    assert isinstance(staged.outcomes[0], Placed)
+
+
+def test_an_author_who_sends_ahead_does_not_hold_the_others_up() -> None:
+    made = authority()
+    ahead = [edit("ada", seq, seq - 1, insert("a")) for seq in range(1, 5)]
+    staged = stage(made, *ahead, edit("bob", 1, 0, insert("b")))
+    assert [isinstance(outcome, Placed) for outcome in staged.outcomes] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_history_that_the_tail_has_moved_past_is_not_sliced_short() -> None:
+    made = authority(tail_commits=4)
+    commits: list[Commit] = []
+    for seq in range(1, 11):
+        staged = stage(made, edit("ada", seq, seq - 1, insert("x")))
+        commits += staged.commits
+        made.adopt(staged)
+    stale = Older(2, [TEXT.decode(each.operation) for each in commits[2:5]])
+    staged_with = made.stage([edit("bob", 1, 2, insert("!", at=2))], 1, stale)
+    assert isinstance(staged_with, Staged)
+    assert refusal(staged_with.outcomes[0]) is BelowFloor

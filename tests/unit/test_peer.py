@@ -373,3 +373,35 @@ async def test_a_drain_delivers_what_is_committed_and_says_goodbye() -> None:
         await made.registry.drain()
         await ada.next(native.Goodbye)
         assert isinstance(await ada.wait_ended(), Restarting)
+
+
+async def test_a_replaced_connection_does_nothing_more_even_if_its_client_does_not_read() -> None:
+    async with room() as made:
+        old = made.dial(ADA, window=0)
+        with anyio.fail_after(5):
+            await old._down_out.receive()
+        await made.commit("x")  # now its writer is stuck
+        new = await made.join(ADA)
+        old.say(native.SetPresence("old", 0))
+        old.submit(1, 1, insert("late"))
+        new.say(native.SetPresence("new", 0))
+        await new.next(native.PresenceUpdate)
+        assert isinstance(await old.wait_ended(), Replaced)
+        board = made.session().presence
+        assert [entry.state for entry in board.everyone()] == ["new"]
+        assert made.session().version == 1
+
+
+async def test_a_client_that_sends_ahead_is_not_read_meanwhile() -> None:
+    async with room() as made:
+        ada = await made.join(ADA)
+        made.store.hold()
+        for seq in range(1, 50):
+            ada.submit(seq, seq - 1, insert("a"))
+        with anyio.fail_after(5):
+            await made.store.held.wait()
+        await anyio.sleep(0.01)
+        assert ada._up_out.statistics().current_buffer_used >= 40
+        made.store.release()
+        while made.session().version < 49:
+            await ada.next(native.Edits)

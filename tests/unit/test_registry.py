@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import anyio.lowlevel
 import pytest
 
 from collab.errors import DocumentBroken, DocumentNotFound, Restarting, StoreFailure, WrongType
+from collab.registry import open_registry
 from collab.session import Session
 from collab.storage import Loaded, NewDocument
 from collab.storage.memory import MemoryStore
+from collab.words import Snapshot
 from tests.simulation import virtual
-from tests.unit.nodes import TroubledStore, allowed, create, edit, insert, node, text_of
+from tests.unit.nodes import TroubledStore, allowed, create, edit, insert, node, settings, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -216,5 +220,67 @@ def test_snapshots_follow_every_so_many_commits_and_history_is_trimmed_behind_th
             assert text_of(session) == "a" * 25
             again = await session.edit(edit(session, "ada", 25, 24, insert("a")), allowed)
             assert again.version == 25, "names outlive the log's trimming"
+
+    virtual.run(main)
+
+
+async def test_a_strangers_bad_wish_does_not_fail_ones_own() -> None:
+    store = CountingStore()
+    results: list[str] = []
+
+    async with node(store) as registry:
+
+        async def use(create: str) -> None:
+            try:
+                async with registry.open("doc", create=create) as session:
+                    results.append(session.type.name)
+            except WrongType:
+                results.append("wrong type")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(use, "spreadsheet")
+            tasks.start_soon(use, "text")
+    assert sorted(results) == ["text", "wrong type"]
+
+
+async def test_a_snapshot_that_breaks_costs_neither_the_document_nor_the_node() -> None:
+    class Defective(MemoryStore):
+        async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+            raise OSError
+
+    store = Defective()
+    await create(store)
+    async with node(store, snapshot_every=1) as registry, registry.open("doc") as session:
+        for seq in range(1, 6):
+            await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
+        assert text_of(session) == "aaaaa"
+
+
+async def test_time_in_the_log_does_not_go_back_with_the_clock() -> None:
+    store = MemoryStore()
+    await create(store)
+    now = 10_000_000
+    for at in (now, now - 5_000_000):
+        async with open_registry(store, settings(), now=partial(int, at)) as registry:
+            async with registry.open("doc") as session:
+                seq = session.version + 1
+                await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
+    times = [commit.time for commit in await store.read("doc", "e1", 0, 10)]
+    assert times == [now, now]
+
+
+def test_history_is_trimmed_of_documents_at_rest_too() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await create(store)
+        async with node(store) as registry, registry.open("doc") as session:
+            await session.edit(edit(session, "ada", 1, 0, insert("a")), allowed)
+        async with node(store, history_days=1) as registry:
+            await anyio.sleep(3 * 86_400)
+            async with registry.open("doc"):
+                pass
+        document = await store.get("doc")
+        assert document is not None
+        assert document.floor == 1
 
     virtual.run(main)

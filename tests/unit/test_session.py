@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from collab.authority import Outcome, Placed
@@ -22,6 +23,7 @@ from collab.registry import Registry
 from collab.storage import Append, AppendResult
 from collab.storage.memory import MemoryStore
 from collab.wakeup import Wakeup
+from collab.words import Commit
 from tests.unit.nodes import TroubledStore, allowed, create, edit, insert, node, text_of
 
 pytestmark = pytest.mark.anyio
@@ -312,3 +314,70 @@ async def test_a_failing_adapter_ends_sessions_but_not_the_node() -> None:
         store.broken = False
         async with registry.open("doc") as session:
             await session.edit(edit(session, "ada", 1, 0, insert("a")), allowed)
+
+
+async def test_what_was_left_for_the_next_batch_is_answered_when_the_session_ends() -> None:
+    store = TroubledStore()
+    await create(store)
+    outcomes: list[Outcome] = []
+    async with node(store) as registry, registry.open("doc") as session:
+        store.hold()
+        for seq in (1, 2, 3):
+            each = edit(session, "ada", seq, seq - 1, insert("x"))
+            session.submit(Submission(each, allowed, outcomes.append))
+        await store.held.wait()
+        session.end(DocumentNotFound("the document has been deleted"))
+        store.release()
+        while len(outcomes) < 3:
+            await anyio.lowlevel.checkpoint()
+    assert isinstance(outcomes[0], Placed)
+    assert all(isinstance(outcome, DocumentNotFound) for outcome in outcomes[1:])
+
+
+async def test_history_read_before_a_catch_up_is_read_again() -> None:
+    """An old base and a base of the future in one batch: catching up for the second moves the tail
+    under the history that was read for the first."""
+    store = MemoryStore(shared=True)
+    await create(store)
+    async with node(store, tail_commits=8) as here, node(store, tail_commits=8) as there:
+        async with here.open("doc") as mine, there.open("doc") as theirs:
+            for seq in range(1, 31):
+                await theirs.edit(edit(theirs, "bob", seq, seq - 1, insert("x")), allowed)
+                if seq == 20:
+                    await mine.refresh()
+            outcomes: list[Outcome] = []
+            old = edit(mine, "ada", 1, 5, insert("END", at=5))
+            future = edit(mine, "cy", 1, 30, insert("!"))
+            for each in (old, future):
+                mine.submit(Submission(each, allowed, outcomes.append))
+            while len(outcomes) < 2:  # noqa: ASYNC110 - a follower is not told of answers
+                await anyio.sleep(0.001)
+            assert text_of(mine) == "!" + "x" * 30 + "END"
+
+
+async def test_a_long_history_of_a_short_document_is_not_sent_to_who_comes_back() -> None:
+    store = MemoryStore()
+    await create(store)
+    async with node(store) as registry, registry.open("doc") as session:
+        version = 0
+        for _ in range(4):
+            for operation in (insert("x" * 300_000), '[{"delete":300000}]'):
+                version += 1
+                await session.edit(edit(session, "ada", version, version - 1, operation), allowed)
+        assert await session.commits_after(0, 1000) is None
+        assert await session.commits_after(version - 2, 1000) is not None
+
+
+async def test_frames_for_readers_that_are_behind_do_not_pile_up() -> None:
+    store = MemoryStore()
+    await create(store)
+    async with node(store) as registry, registry.open("doc") as session:
+        for seq in range(1, 101):
+            await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
+        for cursor in range(100):
+            session.frame_after(cursor, versions_of)
+        assert len(session._frames) <= 16
+
+
+def versions_of(commits: Sequence[Commit]) -> tuple[int, ...]:
+    return tuple(commit.version for commit in commits)
