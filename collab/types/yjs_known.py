@@ -13,7 +13,8 @@ from typing import Final
 
 from collab.types.yjs_update import Range
 
-_CLOCKS: Final = "I"
+CLOCKS: Final = "I"
+"""Arrays of clocks: 32 bits each."""
 
 
 class Runs:
@@ -22,8 +23,8 @@ class Runs:
     __slots__ = ("codes", "starts")
 
     def __init__(self, start: int, code: int) -> None:
-        self.starts = array(_CLOCKS, (start,))
-        self.codes = array(_CLOCKS, (code,))
+        self.starts = array(CLOCKS, (start,))
+        self.codes = array(CLOCKS, (code,))
 
     def append(self, start: int, code: int) -> None:
         """From `start` on, which is after all other starts, it is `code`."""
@@ -49,8 +50,8 @@ class Ranges:
     __slots__ = ("ends", "starts")
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
-        self.starts = array(_CLOCKS)
-        self.ends = array(_CLOCKS)
+        self.starts = array(CLOCKS)
+        self.ends = array(CLOCKS)
         self._rebuild(sorted(ranges))
 
     def __iter__(self) -> Iterator[Range]:
@@ -87,8 +88,8 @@ class Ranges:
             if first < last:
                 start = min(start, self.starts[first])
                 end = max(end, self.ends[last - 1])
-            self.starts[first:last] = array(_CLOCKS, (start,))
-            self.ends[first:last] = array(_CLOCKS, (end,))
+            self.starts[first:last] = array(CLOCKS, (start,))
+            self.ends[first:last] = array(CLOCKS, (end,))
 
     def _rebuild(self, ranges: list[Range]) -> None:
         starts: list[int] = []
@@ -100,5 +101,5 @@ class Ranges:
             else:
                 starts.append(start)
                 ends.append(end)
-        self.starts = array(_CLOCKS, starts)
-        self.ends = array(_CLOCKS, ends)
+        self.starts = array(CLOCKS, starts)
+        self.ends = array(CLOCKS, ends)

@@ -58,10 +58,26 @@ def read_count(raw: bytes, at: int) -> tuple[int, int]:
 
 def read_clock(raw: bytes, at: int) -> tuple[int, int]:
     """A clock, or a number of clocks."""
+    clock = raw[at]
+    if clock < 128:
+        return clock, at + 1
+    byte = raw[at + 1]
+    if 0 < byte < 128:
+        return clock & 127 | byte << 7, at + 2
     clock, at = read_varuint(raw, at)
     if clock > MAX_CLOCK:
         raise InvalidOperation("a clock is out of range")
     return clock, at
+
+
+def write_varuint(number: int) -> bytes:
+    """A number as `read_varuint` takes it."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
 
 
 def read_string(raw: bytes, at: int) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from collab.types.yjs_lib0 import (
     read_json,
     read_string,
     read_varuint,
+    write_varuint,
 )
 
 GC: Final = 0
@@ -47,12 +48,15 @@ _SHARED_TYPES: Final = frozenset({0, 1, 2, 3, 4, 6})
 Id: TypeAlias = tuple[int, int]
 """`(client, clock)`."""
 
-Struct: TypeAlias = tuple[int, int, Id | None, Id | None, Id | str | None, bool]
-"""`(length, content, origin, right origin, parent, keyed)`.
+Struct: TypeAlias = tuple[
+    int, int, Id | None, Id | None, Id | str | None, bool, tuple[int, ...] | None
+]
+"""`(length, content, origin, right origin, parent, keyed, pairs)`.
 
 The parent is the name of a root, the id of a shared type's item, or None where it is that of the
-origins; `keyed` means a value under a key (of a map, or an attribute). A plain tuple, because a
-document of a megabyte has fifty thousand of them.
+origins; `keyed` means a value under a key (of a map, or an attribute); `pairs` tells where in a
+string the characters of two units begin, if there are any. A plain tuple, because a document of a
+megabyte has fifty thousand of them.
 """
 
 Section: TypeAlias = tuple[int, int, list[Struct]]
@@ -69,20 +73,27 @@ class Update:
     raw: bytes
     sections: list[Section]
     deletes: dict[int, list[Range]]
+    deletes_at: int
+    """Where in `raw` the deletions begin."""
+
+    def with_deletes(self, deletes: dict[int, list[Range]]) -> Update:
+        """The same structs with other deletions."""
+        raw = self.raw[: self.deletes_at] + _write_deletes(deletes)
+        return Update(raw, self.sections, deletes, self.deletes_at)
 
 
 def read_update(raw: bytes) -> Update:
     """Walk the whole of `raw`; raises InvalidOperation unless it is one update and nothing more."""
     try:
-        sections, at = _read_sections(raw)
-        deletes, at = _read_deletes(raw, at)
+        sections, deletes_at = _read_sections(raw)
+        deletes, at = _read_deletes(raw, deletes_at)
     except IndexError:
         raise InvalidOperation("the update ends too early") from None
     except UnicodeDecodeError:
         raise InvalidOperation("a string is not UTF-8") from None
     if at != len(raw):
         raise InvalidOperation("the update does not end where its bytes end")
-    return Update(raw, sections, deletes)
+    return Update(raw, sections, deletes, deletes_at)
 
 
 def _read_sections(raw: bytes) -> tuple[list[Section], int]:
@@ -91,92 +102,131 @@ def _read_sections(raw: bytes) -> tuple[list[Section], int]:
     seen: set[int] = set()
     for _ in range(count):
         struct_count, at = read_count(raw, at)
+        client_at = at
         client, at = read_varuint(raw, at)
+        spelt = raw[client_at:at]
         clock, at = read_clock(raw, at)
         if client in seen:
             raise InvalidOperation("a client is named twice")
         seen.add(client)
         structs: list[Struct] = []
-        end = clock
-        for _ in range(struct_count):
-            struct, at = _read_struct(raw, at)
-            if struct[0]:  # items of no length, which old encoders wrote, have no effect
-                structs.append(struct)
-                end += struct[0]
-        if end > MAX_CLOCK:
+        at = _read_structs(raw, at, struct_count, client, spelt, structs)
+        if clock + sum([struct[0] for struct in structs]) > MAX_CLOCK:
             raise InvalidOperation("a clock is out of range")
         sections.append((client, clock, structs))
     return sections, at
 
 
-def _read_struct(raw: bytes, at: int) -> tuple[Struct, int]:
-    info = raw[at]
-    at += 1
-    if not info or info == SKIP:
-        length, at = read_clock(raw, at)
-        if not length:
-            raise InvalidOperation("a struct has no length")
-        return (length, info, None, None, None, False), at
-    origin: Id | None = None
-    right: Id | None = None
-    parent: Id | str | None = None
-    if info & 0x80:
-        client, at = read_varuint(raw, at)
-        clock, at = read_clock(raw, at)
-        origin = (client, clock)
-    if info & 0x40:
-        client, at = read_varuint(raw, at)
-        clock, at = read_clock(raw, at)
-        right = (client, clock)
-    if not info & 0xC0:
-        named = raw[at]
+def _read_structs(
+    raw: bytes, at: int, count: int, client: int, spelt: bytes, structs: list[Struct]
+) -> int:
+    """Nearly all time goes into this loop, so it has few calls.
+
+    `client` is the one that was named last, and `spelt` how: most ids name the same.
+    """
+    origin: Id | None
+    right: Id | None
+    parent: Id | str | None
+    pairs: tuple[int, ...] | None
+    for _ in range(count):
+        info = raw[at]
         at += 1
-        if named == 1:
-            parent, at = read_string(raw, at)
-        elif named == 0:
-            client, at = read_varuint(raw, at)
+        if info in (GC, SKIP):
+            length, at = read_clock(raw, at)
+            if not length:
+                raise InvalidOperation("a struct has no length")
+            structs.append((length, info, None, None, None, False, None))
+            continue
+        origin = right = parent = pairs = None
+        if info & 0x80:
+            if raw.startswith(spelt, at):
+                at += len(spelt)
+            else:
+                start = at
+                client, at = read_varuint(raw, at)
+                spelt = raw[start:at]
             clock, at = read_clock(raw, at)
-            parent = (client, clock)
+            origin = (client, clock)
+        if info & 0x40:
+            if raw.startswith(spelt, at):
+                at += len(spelt)
+            else:
+                start = at
+                client, at = read_varuint(raw, at)
+                spelt = raw[start:at]
+            clock, at = read_clock(raw, at)
+            right = (client, clock)
+        if not info & 0xC0:
+            named = raw[at]
+            at += 1
+            if named == 1:
+                parent, at = read_string(raw, at)
+            elif named == 0:
+                holder, at = read_varuint(raw, at)
+                clock, at = read_clock(raw, at)
+                parent = (holder, clock)
+            else:
+                raise InvalidOperation("a parent is neither named nor an item")
+            if info & 0x20:
+                _, at = read_string(raw, at)
+        content = info & 0x1F
+        length = 1
+        if content == STRING:
+            length = raw[at]
+            at += 1
+            if length > 127:
+                length, at = read_count(raw, at - 1)
+            end = at + length
+            text = raw[at:end]
+            if not text.isascii():
+                length, pairs = _measure(text.decode())
+            at = end
         else:
-            raise InvalidOperation("a parent is neither named nor an item")
-        if info & 0x20:
-            _, at = read_string(raw, at)
-    content = info & 0x1F
-    length = 1
-    if content == STRING:
-        size, at = read_count(raw, at)
-        end = at + size
-        text = raw[at:end]
-        length = size if text.isascii() else len(text.decode().encode("utf-16-le")) >> 1
-        at = end
-    elif content == FORMAT:
+            content, length, at = _read_content(raw, at, content)
+        if length:  # items of no length, which old encoders wrote, have no effect
+            structs.append((length, content, origin, right, parent, info & 0x20 != 0, pairs))
+    return at
+
+
+def _read_content(raw: bytes, at: int, content: int) -> tuple[int, int, int]:
+    """What an item holds, unless it is a string: its content, its length, where it ends."""
+    if content == FORMAT:
         _, at = read_string(raw, at)
-        at = read_json(raw, at)
-    elif content == DELETED:
+        return content, 1, read_json(raw, at)
+    if content == DELETED:
         length, at = read_clock(raw, at)
-    elif content == ANY:
+        return content, length, at
+    if content == ANY:
         length, at = read_count(raw, at)
         for _ in range(length):
             at = read_any(raw, at)
-    elif content == 7:
+        return content, length, at
+    if content == 7:
         number = raw[at]
-        at += 1
         if number not in _SHARED_TYPES:
             raise InvalidOperation("a shared type is of an unknown kind")
         content = ARRAY + number
+        at += 1
         if content == XML_ELEMENT:
             _, at = read_string(raw, at)
-    elif content == EMBED:
-        at = read_json(raw, at)
-    elif content == BINARY:
+        return content, 1, at
+    if content == EMBED:
+        return content, 1, read_json(raw, at)
+    if content == BINARY:
         size, at = read_count(raw, at)
-        at += size
-    elif content == SUBDOCUMENT:
+        return content, 1, at + size
+    if content == SUBDOCUMENT:
         _, at = read_string(raw, at)
-        at = read_any(raw, at)
-    else:
-        raise InvalidOperation("an item's content is of an unknown kind")
-    return (length, content, origin, right, parent, info & 0x20 != 0), at
+        return content, 1, read_any(raw, at)
+    raise InvalidOperation("an item's content is of an unknown kind")
+
+
+def _measure(text: str) -> tuple[int, tuple[int, ...] | None]:
+    """The length in UTF-16 units, and where the characters of two units begin."""
+    if max(text) <= "\uffff":
+        return len(text), None
+    pairs = [index for index, character in enumerate(text) if character > "\uffff"]
+    return len(text) + len(pairs), tuple(index + more for more, index in enumerate(pairs))
 
 
 def _read_deletes(raw: bytes, at: int) -> tuple[dict[int, list[Range]], int]:
@@ -197,3 +247,12 @@ def _read_deletes(raw: bytes, at: int) -> tuple[dict[int, list[Range]], int]:
                 ranges.append((clock, clock + length))
         deletes[client] = ranges
     return deletes, at
+
+
+def _write_deletes(deletes: dict[int, list[Range]]) -> bytes:
+    out = bytearray(write_varuint(len(deletes)))
+    for client, ranges in deletes.items():
+        out += write_varuint(client) + write_varuint(len(ranges))
+        for start, end in ranges:
+            out += write_varuint(start) + write_varuint(end - start)
+    return bytes(out)
