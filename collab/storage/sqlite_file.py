@@ -64,7 +64,11 @@ def prepare(path: Path) -> None:
             f"SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer is needed, "
             f"this Python has {sqlite3.sqlite_version}"
         )
-    if not _is_migration_due(path):
+    due = _is_migration_due(path)
+    # SQLite opens such a file and reads it; only the first edit would find out.
+    if path.exists() and not os.access(path, os.W_OK):
+        raise _unusable(sqlite3.SQLITE_READONLY)
+    if not due:
         return
     from sqlalchemy import URL
     from sqlalchemy.exc import DBAPIError

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
 import anyio
@@ -26,6 +27,8 @@ from collab.storage.sqlite import SqliteStore, open_sqlite
 from collab.words import Commit, Credit, Snapshot
 
 pytestmark = pytest.mark.anyio
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -333,13 +336,39 @@ async def test_an_unwritable_folder_is_refused() -> None:
             pass
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_file_without_the_right_to_write_is_refused(path: Path) -> None:
-    await make(path)
-    path.chmod(0o400)
-    with pytest.raises(ConfigurationError, match="check the rights"):
-        async with open_sqlite(path):
-            pass
+OPENING = """
+import os, sys, anyio
+from collab.errors import ConfigurationError
+from collab.storage.sqlite import open_sqlite
+
+async def main():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(int(sys.argv[2]))
+        os.setuid(int(sys.argv[2]))
+    async with open_sqlite(sys.argv[1]):
+        pass
+
+try:
+    anyio.run(main)
+except ConfigurationError as error:
+    sys.exit(str(error))
+"""
+
+
+async def test_a_file_without_the_right_to_write_is_refused() -> None:
+    """Root may write everywhere, so the child that opens the file is somebody else then."""
+    with TemporaryDirectory() as folder:  # others may not enter the folders of pytest
+        path = Path(folder, "collab.db")
+        await make(path)
+        path.chmod(0o400)
+        if os.geteuid() == 0:
+            for each in (folder, *Path(folder).iterdir()):
+                os.chown(each, NOBODY, NOBODY)
+        command = [sys.executable, "-c", OPENING, str(path), str(NOBODY)]
+        child = await anyio.run_process(command, check=False)
+        assert child.returncode == 1
+        assert b"check the rights" in child.stderr
 
 
 async def test_a_file_locked_by_another_program_is_refused(
