@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 from collab.protocols.native import SUBPROTOCOL
 from tests.integration.process import ServerProcess
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 Json = dict[str, Any]
 P = ParamSpec("P")

@@ -49,7 +49,7 @@ async def post(
 # Over the socket ----------------------------------------------------------------------------------
 
 
-@within(20)
+@within(60)
 async def test_a_resend_is_told_its_version_in_the_stream(process: ServerProcess) -> None:
     """As after a lost connection: the client has not seen its commit."""
     client = new_client()
@@ -70,7 +70,7 @@ async def test_a_resend_is_told_its_version_in_the_stream(process: ServerProcess
         assert names(await api.log("stream")) == [(author_of(client), 1)]
 
 
-@within(20)
+@within(60)
 async def test_a_resend_is_acknowledged_once_its_version_has_passed(
     process: ServerProcess,
 ) -> None:
@@ -98,7 +98,7 @@ async def test_a_resend_is_acknowledged_once_its_version_has_passed(
         assert names(await api.log("ack")) == [(author_of(client), 1), (author_of(other), 1)]
 
 
-@within(20)
+@within(60)
 async def test_two_copies_on_their_way_at_once_commit_once(process: ServerProcess) -> None:
     client = new_client()
     async with http(process, token()) as api:
@@ -113,7 +113,7 @@ async def test_two_copies_on_their_way_at_once_commit_once(process: ServerProces
         assert len(await api.log("copies")) == 2
 
 
-@within(20)
+@within(60)
 async def test_another_edit_under_a_taken_name_is_refused(process: ServerProcess) -> None:
     """Another payload or another base; the answer says what is committed."""
     client = new_client()
@@ -144,7 +144,7 @@ async def test_another_edit_under_a_taken_name_is_refused(process: ServerProcess
 # Over HTTP ----------------------------------------------------------------------------------------
 
 
-@within(20)
+@within(60)
 async def test_a_request_with_the_same_key_commits_once(process: ServerProcess) -> None:
     async with http(process, token()) as api:
         await api.create("key")
@@ -162,7 +162,7 @@ async def test_a_request_with_the_same_key_commits_once(process: ServerProcess) 
         assert len(await api.log("key")) == 2
 
 
-@within(20)
+@within(60)
 async def test_a_put_repeated_with_its_key_commits_once(process: ServerProcess) -> None:
     """With If-Match and with `*`, also when others have written in between."""
     async with http(process, token()) as api:
@@ -191,7 +191,7 @@ async def test_a_put_repeated_with_its_key_commits_once(process: ServerProcess) 
 # Nobody can take another's name -------------------------------------------------------------------
 
 
-@within(20)
+@within(60)
 async def test_who_knows_an_author_cannot_use_up_its_names(process: ServerProcess) -> None:
     victim = new_client()
     async with http(process, token()) as api:
@@ -210,7 +210,7 @@ async def test_who_knows_an_author_cannot_use_up_its_names(process: ServerProces
         assert await api.content("author") == "mine xxx"
 
 
-@within(20)
+@within(60)
 async def test_a_client_cannot_call_itself_as_http_edits_are_called(
     process: ServerProcess,
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_client_cannot_call_itself_as_http_edits_are_called(
         assert (status, mine["version"], mine["duplicate"]) == (200, 2, False)
 
 
-@within(20)
+@within(60)
 async def test_a_key_cannot_take_the_name_of_a_connected_client(process: ServerProcess) -> None:
     victim = new_client()
     async with http(process, token()) as api:
@@ -247,7 +247,7 @@ async def test_a_key_cannot_take_the_name_of_a_connected_client(process: ServerP
         assert await api.content("client") == "mine key "
 
 
-@within(20)
+@within(60)
 async def test_two_users_with_the_same_key_are_two_edits(process: ServerProcess) -> None:
     """Whatever their names: a colon in one does not make it end earlier."""
     users = ["ada", "bea", "ada:k", "http:ada", None]
