@@ -1,0 +1,184 @@
+// Holds clients of the editors' own providers and does with them what a test says.
+//
+// stdin: one JSON object per line, {id, do, ...}; stdout: {id, result} or {id, error} for each, as
+// soon as it is done. `COMMANDS` lists what there is to do; `client` is a name the test chose.
+
+import { createInterface } from "node:readline";
+
+import { open } from "./clients.mjs";
+import { contains, describe, fingerprint, randomEdits } from "./edits.mjs";
+
+const POLL_MS = 5;
+const CLOSED = 3; // a readyState
+const clients = new Map();
+const frames = new Map(); // of clients without a server: what they sent
+const loads = new Map(); // timers of clients that keep editing
+
+process.setMaxListeners(0); // every y-websocket provider listens for the exit
+
+function find(name) {
+  const client = clients.get(name);
+  if (client === undefined) {
+    throw new Error(`no client is called ${name}`);
+  }
+  return client;
+}
+
+/** Resolves to the milliseconds it took until `isTrue`; rejects with what `explain` says. */
+async function until(isTrue, seconds, explain) {
+  const start = performance.now();
+  while (!isTrue()) {
+    if (performance.now() - start > seconds * 1000) {
+      throw new Error(`not within ${seconds} s: ${JSON.stringify(explain())}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return performance.now() - start;
+}
+
+function statuses(names) {
+  return Object.fromEntries(names.map((name) => [name, find(name).status()]));
+}
+
+function sees(watcher, other) {
+  const shown = watcher.awareness.getStates().get(other.doc.clientID);
+  return JSON.stringify(shown) === JSON.stringify(other.awareness.getLocalState());
+}
+
+const COMMANDS = {
+  open({ client, ...options }) {
+    const made = open(options);
+    clients.set(client, made);
+    if (options.fake) {
+      frames.set(client, []);
+      const note = made.wire.onSent;
+      made.wire.onSent = (frame) => {
+        frames.get(client).push(Buffer.from(frame).toString("hex"));
+        note(frame);
+      };
+    }
+    return made.doc.clientID;
+  },
+
+  connect: ({ client }) => find(client).connect(),
+
+  /** Resolves once the socket is closed. */
+  disconnect({ client, seconds }) {
+    const leaving = find(client);
+    const { current } = leaving.wire;
+    leaving.disconnect();
+    return until(() => current.readyState === CLOSED, seconds, () => leaving.status());
+  },
+
+  cut: ({ client }) => find(client).cut(),
+  vanish: ({ client }) => find(client).vanish(),
+
+  destroy({ client }) {
+    COMMANDS.rest({ client });
+    find(client).destroy();
+    clients.delete(client);
+  },
+
+  /** `count` random edits at once. */
+  edit({ client, seed, count }) {
+    const edit = randomEdits(find(client).doc, seed);
+    for (let done = 0; done < count; done += 1) {
+      edit();
+    }
+  },
+
+  insert: ({ client, text }) => find(client).doc.getText("text").insert(0, text),
+
+  /** A random edit every `milliseconds`, until told to rest. */
+  work({ client, seed, milliseconds }) {
+    COMMANDS.rest({ client });
+    loads.set(client, setInterval(randomEdits(find(client).doc, seed), milliseconds));
+  },
+
+  rest({ client }) {
+    clearInterval(loads.get(client));
+    loads.delete(client);
+  },
+
+  status: ({ client }) => find(client).status(),
+  events: ({ client }) => find(client).events,
+  state: ({ client }) => describe(find(client).doc),
+
+  /** Until all are connected, synced and, where the provider can tell, saved. */
+  settle: ({ clients: names, seconds }) =>
+    until(() => names.every((name) => find(name).settled), seconds, () => statuses(names)),
+
+  /** Until all have synced so many times. */
+  synced: ({ clients: names, times, seconds }) =>
+    until(
+      () => names.every((name) => find(name).provider.synced && find(name).timesSynced >= times),
+      seconds,
+      () => statuses(names),
+    ),
+
+  unsynced: ({ clients: names, seconds }) =>
+    until(() => names.every((name) => !find(name).provider.synced), seconds, () => statuses(names)),
+
+  /** Until all are settled and hold the same. */
+  converge({ clients: names, seconds }) {
+    const same = () =>
+      names.every((name) => find(name).settled) &&
+      new Set(names.map((name) => fingerprint(find(name).doc))).size === 1;
+    return until(same, seconds, () => statuses(names));
+  },
+
+  confirmed({ client, at_least: atLeast, seconds }) {
+    const { confirmed } = find(client);
+    return until(() => confirmed.length >= atLeast, seconds, () => find(client).status());
+  },
+
+  /** Whether `client` holds every update that `writer` has seen confirmed. */
+  holds: ({ client, writer }) => contains(find(client).doc, find(writer).confirmed),
+
+  set_awareness: ({ client, state }) => find(client).awareness.setLocalState(state),
+  awareness: ({ client }) => Object.fromEntries(find(client).awareness.getStates()),
+
+  /** Until each of `watchers` sees each of `shown` as it shows itself. */
+  see: ({ watchers, shown, seconds }) =>
+    until(
+      () => watchers.every((name) => shown.every((other) => sees(find(name), find(other)))),
+      seconds,
+      () => watchers.map((name) => [name, COMMANDS.awareness({ client: name })]),
+    ),
+
+  /** Until none of `watchers` sees the Yjs client `gone`. */
+  miss: ({ watchers, gone, seconds }) =>
+    until(
+      () => watchers.every((name) => !find(name).awareness.getStates().has(gone)),
+      seconds,
+      () => watchers.map((name) => [name, COMMANDS.awareness({ client: name })]),
+    ),
+
+  stateless: ({ client, payload }) => find(client).provider.sendStateless(payload),
+
+  /** Of a client without a server: the frames it has sent, once there are `at_least` so many. */
+  async take({ client, at_least: atLeast, seconds }) {
+    const sent = frames.get(client);
+    await until(() => sent.length >= atLeast, seconds, () => sent);
+    return sent.splice(0);
+  },
+
+  /** To a client without a server: a frame. */
+  give: ({ client, frame }) => find(client).wire.current.receive(Buffer.from(frame, "hex")),
+};
+
+function answer(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+const input = createInterface({ input: process.stdin });
+input.on("line", async (line) => {
+  const request = JSON.parse(line);
+  try {
+    const result = await COMMANDS[request.do](request);
+    answer({ id: request.id, result: result ?? null });
+  } catch (error) {
+    answer({ id: request.id, error: String(error?.stack ?? error) });
+  }
+});
+input.on("close", () => process.exit(0));
