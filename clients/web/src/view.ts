@@ -1,0 +1,10 @@
+// What a page is to the router.
+
+export interface View {
+  readonly title: string
+  readonly element: HTMLElement
+  /** False while leaving would lose something. */
+  mayLeave?(): boolean
+  /** Called once, when another page takes its place. */
+  leave?(): void
+}
