@@ -144,8 +144,10 @@ class Catalog:
         if size > self._settings.max_document_bytes:
             raise DocumentTooLarge(size, self._settings.max_document_bytes)
         operation = await aside(size, type.difference, type.empty(), state)
-        credit = Credit(writer.author, 1, writer.user, digest_of(0, submitted))
-        return Commit(version=1, time=now, credits=(credit,), operation=type.encode(operation))
+        encoded = await aside(size, type.encode, operation)
+        digest = await aside(len(submitted), digest_of, 0, submitted)
+        credit = Credit(writer.author, 1, writer.user, digest)
+        return Commit(version=1, time=now, credits=(credit,), operation=encoded)
 
     async def get(self, id: str) -> Document:
         """The document's row; raises DocumentNotFound."""
@@ -195,10 +197,10 @@ class Catalog:
         await self._registry.dismiss(id, DocumentNotFound("the document has been deleted"))
 
     def _check_metadata(self, metadata: dict[str, Any]) -> None:
-        check_json(metadata)
         size, limit = len(msgspec.json.encode(metadata)), self._settings.max_metadata_bytes
         if size > limit:
             raise TooLarge(f"the metadata have {size} bytes, {limit} are allowed")
+        check_json(metadata)
 
     # People ---------------------------------------------------------------------------------------
 

@@ -125,7 +125,7 @@ class Contents:
             if match is not None:
                 _check_epoch(session, match.epoch)
             base = match.version if match else None
-            digest = digest_of(base, b"content:%s:%s" % (format.encode(), content))
+            digest = await aside(len(content), _content_digest, base, format, content)
             type = session.type
             # Read first of all, so that a resend of something impossible is refused as the first.
             new = await aside(len(content), type.read_content, content, format)
@@ -187,7 +187,7 @@ class Contents:
         async with self._registry.open(id) as session:
             if epoch is not None:
                 _check_epoch(session, epoch)
-            parsed = session.type.parse(operation)
+            parsed = await aside(len(operation), session.type.parse, operation)
             return await self._submit(session, base, parsed, digest_of(base, operation), writer)
 
     async def edits(self, id: str, after: int, limit: int, epoch: str | None = None) -> Page:
@@ -227,6 +227,10 @@ _OTHER_EPOCH = "the document was deleted and made again since, its epoch is anot
 def _check_epoch(session: Session, epoch: str) -> None:
     if epoch != session.epoch:
         raise PreconditionFailed(_OTHER_EPOCH)
+
+
+def _content_digest(base: int | None, format: str, content: bytes) -> bytes:
+    return digest_of(base, b"content:%s:%s" % (format.encode(), content))
 
 
 async def aside(size: int, function: Callable[..., T], *arguments: Any) -> T:

@@ -271,19 +271,27 @@ def encode_edits(commits: Iterable[Commit]) -> str:
 def check_json(value: object, depth: int = MAX_JSON_DEPTH) -> None:
     """Refuse what JSON readers of other languages trip over; raises Malformed.
 
-    Nesting deeper than `depth`, integers beyond 2^53 - 1.
+    Nesting deeper than `depth`, integers beyond 2^53 - 1. Goes level by level: a value is looked at
+    once, and nothing is called for it.
     """
-    if depth < 0:
-        raise Malformed(f"nested deeper than {MAX_JSON_DEPTH}")
-    match value:
-        case dict():
-            for item in value.values():
-                check_json(item, depth - 1)
-        case list():
-            for item in value:
-                check_json(item, depth - 1)
-        case int() if abs(value) > MAX_INTEGER:
-            raise Malformed("an integer beyond 2^53 - 1")
+    level: list[object] = [value]
+    for _ in range(depth + 1):
+        below: list[object] = []
+        for item in level:
+            kind = type(item)
+            if kind is int:
+                if not -MAX_INTEGER <= item <= MAX_INTEGER:  # type: ignore[operator]
+                    raise Malformed("an integer beyond 2^53 - 1")
+            elif not item:
+                continue
+            elif kind is dict:
+                below.extend(item.values())  # type: ignore[attr-defined]
+            elif kind is list:
+                below.extend(item)  # type: ignore[arg-type]
+        if not below:
+            return
+        level = below
+    raise Malformed(f"nested deeper than {MAX_JSON_DEPTH}")
 
 
 def _check_range(field: str, number: int, lowest: int) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
+from collab.contents import aside
 from collab.errors import Malformed, PreconditionRequired
 from collab.protocols.native import MAX_INTEGER
 from collab.web import schemas
 from collab.web.answers import parse_etag, version_headers
-from collab.web.bodies import StrictRoute, media_type
+from collab.web.bodies import StrictRoute, check_parts, media_type
 from collab.web.dependencies import DocumentId, IdempotencyKey, Reader, TheContents, WritingCaller
 from collab.web.edits import committed_answer
 from collab.words import Head
@@ -103,9 +104,10 @@ async def put_content(
     format = _FORMATS.get(media_type(request))
     if format is None:
         raise HTTPException(415, f"content is sent as {' or '.join(_FORMATS)}")
-    committed = await contents.replace(
-        id, match, await request.body(), format, caller.writer(id, key)
-    )
+    body = await request.body()
+    if format == "json":
+        await aside(len(body), check_parts, body)
+    committed = await contents.replace(id, match, body, format, caller.writer(id, key))
     # Without an ETag: after a rebase the content is not what was sent, and has to be read.
     return committed_answer(committed)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header, Path, Request
+from fastapi.dependencies.models import Dependant
 
 from collab.catalog import Catalog
 from collab.contents import Contents, Writer
@@ -107,9 +108,18 @@ class Caller:
 
 
 async def _caller(request: Request) -> Caller:
-    auth: Authenticator = request.app.state.auth
-    token = bearer(request.headers)
-    return Caller(auth.authenticate(token), lambda: auth.authenticate(token))
+    return _identify(request)
+
+
+def _identify(request: Request) -> Caller:
+    """Who asks, looked up once a request; raises NotSignedIn."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        auth: Authenticator = request.app.state.auth
+        token = bearer(request.headers)
+        known = Caller(auth.authenticate(token), lambda: auth.authenticate(token))
+        request.state.caller = known
+    return known
 
 
 TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
@@ -121,19 +131,24 @@ IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_idempotency_key)]
 DocumentId: TypeAlias = Annotated[str, Depends(_document_id)]
 
 
-async def _reader(id: DocumentId, caller: TheCaller) -> Caller:
-    caller.check(id, Access.READ)
-    return caller
+async def _reader(id: DocumentId, request: Request) -> Caller:
+    return _permit(request, id, Access.READ)
 
 
-async def _writer(id: DocumentId, caller: TheCaller) -> Caller:
-    caller.check(id, Access.WRITE)
-    return caller
+async def _writer(id: DocumentId, request: Request) -> Caller:
+    return _permit(request, id, Access.WRITE)
 
 
-async def _admin(id: DocumentId, caller: TheCaller, settings: TheSettings) -> Caller:
-    # Without tokens nobody could ever be more than a writer.
-    caller.check(id, Access.WRITE if settings.development_mode else Access.ADMIN)
+async def _admin(id: DocumentId, request: Request) -> Caller:
+    return _permit(request, id, Access.ADMIN)
+
+
+def _permit(request: Request, id: str, needed: Access) -> Caller:
+    settings: Settings = request.app.state.settings
+    # In development mode nobody could ever be more than a writer.
+    highest = Access.WRITE if settings.development_mode else Access.ADMIN
+    caller = _identify(request)
+    caller.check(id, min(needed, highest))
     return caller
 
 
@@ -143,3 +158,23 @@ WritingCaller: TypeAlias = Annotated[Caller, Depends(_writer)]
 """The caller, who may write to it."""
 Admin: TypeAlias = Annotated[Caller, Depends(_admin)]
 """The caller, who may delete it."""
+
+_NEEDED = {_caller: Access.NONE, _reader: Access.READ, _writer: Access.WRITE, _admin: Access.ADMIN}
+
+
+def needed_access(dependant: Dependant) -> Access | None:
+    """What a route asks of its caller: a right to the document of its path, or, with NONE, only to
+    be signed in; None if it takes anybody."""
+    asked = [_NEEDED[each.call] for each in dependant.dependencies if each.call in _NEEDED]
+    return max(asked, default=None)
+
+
+def admit(request: Request, needed: Access) -> None:
+    """Check the caller before anything else of the request is read.
+
+    Raises NotSignedIn, InvalidDocumentId, DocumentNotFound, NotAllowed.
+    """
+    if needed is Access.NONE:
+        _identify(request)
+    else:
+        _permit(request, check_document_id(request.path_params["id"]), needed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 
+from collab.contents import aside
 from collab.errors import InvalidContent
 from collab.protocols.native import MAX_INTEGER
 from collab.web import schemas
 from collab.web.answers import json_answer
-from collab.web.bodies import StrictRoute
+from collab.web.bodies import StrictRoute, decode_text
 from collab.web.dependencies import (
     Admin,
     DocumentId,
@@ -34,7 +34,7 @@ async def create_document(
     """Make a document, with content if there is some. `document_exists` if the id is taken."""
     id = _new_id(body.id, catalog)
     caller.check_new(id)
-    content, format = _content_of(body)
+    content, format = await _content_of(body)
     document = await catalog.create(
         id,
         body.type,
@@ -109,17 +109,15 @@ def _new_id(id: str | None, catalog: TheCatalog) -> str:
     return catalog.make_id() if id is None else check_document_id(id)
 
 
-def _content_of(body: schemas.NewDocument) -> tuple[bytes | None, str]:
+async def _content_of(body: schemas.NewDocument) -> tuple[bytes | None, str]:
     """The initial content as the type reads it, and in which format."""
-    match body.content:
-        case None:
-            return None, body.format or "text"
-        case str(text):
-            if body.format not in {None, "text"}:
-                raise InvalidContent("content that is a string has the format text")
-            return text.encode(), "text"
-        case delta:
-            return msgspec.json.encode(delta), body.format or "json"
+    if body.content is None:
+        return None, body.format or "text"
+    if not body.content.startswith(b'"'):
+        return body.content, body.format or "json"
+    if body.format not in {None, "text"}:
+        raise InvalidContent("content that is a string has the format text")
+    return await aside(len(body.content), decode_text, body.content), "text"
 
 
 def _created(document: Document) -> Response:

@@ -10,12 +10,12 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from collab.errors import CollabError, InvalidDocumentId, NotAllowed, TooLarge
+from collab.errors import CollabError, InvalidDocumentId, NotAllowed
 from collab.settings import Settings
 from collab.web import problems
+from collab.web.bodies import bounded, check_length
 from collab.web.origins import origin_allowed
 from collab.words import check_document_id
 
@@ -46,8 +46,8 @@ class Guard:
             settings: Settings = scope["app"].state.settings
             _check_origin(scope, settings)
             _check_path(scope)
-            _check_length(scope, settings.max_body_bytes)
-            await self._app(scope, _bounded(receive, settings.max_body_bytes), watched_send)
+            check_length(scope, settings.max_body_bytes)
+            await self._app(scope, bounded(receive, settings.max_body_bytes), watched_send)
         except CollabError as error:
             if started:
                 raise
@@ -73,30 +73,3 @@ def _check_path(scope: Scope) -> None:
         check_document_id(unquote_to_bytes(segment).decode())
     except UnicodeDecodeError:
         raise InvalidDocumentId from None
-
-
-def _check_length(scope: Scope, limit: int) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
-            raise _too_large(limit)
-
-
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """`receive`, until more than `limit` bytes of body have come."""
-    total = 0
-
-    async def bounded() -> Message:
-        nonlocal total
-        message = await receive()
-        if message["type"] == "http.request":
-            total += len(message.get("body", b""))
-            if total > limit:
-                # FastAPI lets only its own kind of exception out of reading a body.
-                raise HTTPException(413) from _too_large(limit)
-        return message
-
-    return bounded
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"a request body may have {limit} bytes")

@@ -5,9 +5,9 @@ Owns field names, bounds and examples. Knows nothing of what is done with the va
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema
 
 from collab.protocols.native import MAX_INTEGER
 from collab.words import Document
@@ -16,6 +16,10 @@ JsonObject: TypeAlias = dict[str, Any]
 Version: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Operation: TypeAlias = Annotated[
     list[JsonObject], Field(examples=[[{"retain": 5}, {"insert": " there"}]])
+]
+# The document's type looks into it, elsewhere: it may be long.
+UncheckedOperation: TypeAlias = Annotated[
+    list[SkipValidation[JsonObject]], Field(examples=[[{"retain": 5}, {"insert": " there"}]])
 ]
 
 _DELTA = [{"insert": "hello"}]
@@ -26,13 +30,43 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    content_field: ClassVar[str | None] = None
+    """The field that holds whole content: such a body may be as long as content, and the field
+    stays the JSON text that was sent."""
+
+
+def _check_content(raw: object) -> object:
+    if raw == b"null":
+        return None
+    if isinstance(raw, bytes) and raw[:1] not in {b'"', b"["}:
+        raise ValueError("a string or an array of inserts")
+    return raw
+
+
+ContentJson: TypeAlias = Annotated[
+    bytes | None,
+    BeforeValidator(_check_content),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "object"}},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+"""Whole content as JSON that nobody has looked into yet."""
+
 
 class NewDocument(Body):
     """A document to be made. Without `id` the server makes one up."""
 
+    content_field: ClassVar[str | None] = "content"
+
     id: str | None = Field(None, examples=["notes"])
     type: str = Field(examples=["text"], description="`text` or `richtext`")
-    content: str | list[JsonObject] | None = Field(
+    content: ContentJson = Field(
         None,
         examples=["hello", _DELTA],
         description="Text with format `text`, a Delta's array of inserts with format `json`.",
@@ -66,7 +100,7 @@ class SubmittedEdit(Body):
     epoch: str | None = Field(
         None, description="If given, the document's epoch has to be this one."
     )
-    operation: Operation
+    operation: UncheckedOperation
 
 
 class NewMessage(Body):
