@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
 from collab.commands import documents, replay, tail, token, transfer
+from collab.commands.console import ERR, OUT
 from collab.commands.remote import CommandError
 from collab.errors import CollabError
 from collab.settings import load_settings, variables
@@ -39,9 +39,8 @@ class ServeCommand(TyperCommand):
         table.columns[0].no_wrap = True
         for variable in variables():
             table.add_row(variable.name, Text(variable.description), Text(variable.default or ""))
-        out = Console()
-        out.print("Environment variables (an empty value means absent):\n", style="bold")
-        out.print(table)
+        OUT.print("Environment variables (an empty value means absent):\n", style="bold")
+        OUT.print(table, soft_wrap=False)  # here long descriptions are to be wrapped
 
 
 @app.command(cls=ServeCommand)
@@ -95,5 +94,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"collab: {message}", file=sys.stderr)  # noqa: T201
+    ERR.print(f"collab: {message}")
     sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +10,8 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from collab.commands.console import ERR, OUT
 from collab.commands.readable import content_length, utf16_length
 from collab.commands.remote import DEFAULT_URL, CommandError, Refused, Remote, Token, Url
 from collab.errors import InvalidDocumentId
@@ -51,18 +51,20 @@ def documents(
     token: Token = None,
 ) -> None:
     """List the documents."""
-    out = Console()
     with Remote(url, token) as remote:
         rows = each_document(remote, prefix=prefix, type=type)
         if as_json:
             for row in rows:
-                out.print_json(data=row, indent=None, highlight=False)
+                OUT.print(json.dumps(row, ensure_ascii=False))
             return
-        table = Table("id", "type", "version", "updated", box=None, pad_edge=False)
-        table.columns[2].justify = "right"
-        for row in rows:
-            table.add_row(row["id"], row["type"], str(row["version"]), _when(row["updated"]))
-    out.print(table)
+        table = [("id", "type", "version", "updated")]
+        table += (
+            (row["id"], row["type"], str(row["version"]), _when(row["updated"])) for row in rows
+        )
+    # By hand, as rich would shorten the ids on a narrow terminal and in a pipe.
+    ids, types, versions, _ = (max(map(len, column)) for column in zip(*table, strict=True))
+    for id, kind, version, updated in table:
+        OUT.print(f"{id:{ids}}  {kind:{types}}  {version:>{versions}}  {updated}")
 
 
 def _when(ms: int) -> str:
@@ -103,7 +105,7 @@ def edit(
         raise CommandError("what came on standard input is not UTF-8") from None
     with Remote(url, token) as remote:
         version = write(remote, checked_id(id), text, replace=replace)
-    Console(stderr=True).print(f"{id} is at version {version}", highlight=False)
+    ERR.print(f"{id} is at version {version}")
 
 
 def write(remote: Remote, id: str, text: str, *, replace: bool) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unicodedata import category
 
 _MAX_SHOWN = 60
+_JOINING = frozenset("\u200c\u200d") | frozenset(map(chr, range(0xE0020, 0xE0080)))
 
 
 def utf16_length(text: str) -> int:
@@ -38,7 +40,15 @@ def readable(operation: list[dict[str, Any]]) -> str:
     return ", ".join(parts) or "nothing"
 
 
+def _is_harmless(character: str) -> bool:
+    """Whether it leaves the line as it is: no control character, nothing that turns its direction.
+
+    Joiners and tags are format characters too, but emoji and several scripts are made with them.
+    """
+    return character.isprintable() or character in _JOINING or category(character) == "Zs"
+
+
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    text = "".join(character if _is_harmless(character) else "\ufffd" for character in text)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

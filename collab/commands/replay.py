@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from collab.commands.console import ERR, OUT
 from collab.commands.documents import checked_id
 from collab.commands.remote import DEFAULT_URL, CommandError, Remote, Token, Url
 from collab.traces import ReplayFailed, Trace, read_trace
@@ -56,7 +56,7 @@ def _play(trace: Trace, socket_url: str, token: str | None) -> Report:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=ERR) as progress:
         task = progress.add_task("replay", total=len(trace.transactions))
 
         def progressed(count: int) -> None:
@@ -76,12 +76,11 @@ def _socket_url(url: str, id: str) -> str:
 def _tell(report: Report, trace: Trace) -> None:
     rate = report.transactions / report.seconds if report.seconds else 0.0
     kind = "concurrent" if trace.concurrent else "sequential"
-    out = Console(highlight=False)
-    out.print(
+    OUT.print(
         f"{report.transactions} edits ({kind}) by {trace.authors} clients in "
         f"{report.seconds:.1f} s: {rate:.0f} edits/s, {report.commits} commits"
     )
-    out.print(
+    OUT.print(
         f"submit to durable: p50 {_percentile(report.latencies, 50) * 1000:.2f} ms, "
         f"p99 {_percentile(report.latencies, 99) * 1000:.2f} ms"
     )
@@ -98,11 +97,10 @@ def _check(trace: Trace, report: Report, stored: str) -> None:
     """Everybody has the same text, and after a sequential trace it is the recorded one."""
     if any(text != stored for text in report.texts):
         raise CommandError("the clients and the server do not have the same text")
-    out = Console(highlight=False)
-    out.print(f"all {len(report.texts)} clients and the server have the same text")
+    OUT.print(f"all {len(report.texts)} clients and the server have the same text")
     if stored == trace.end:
-        out.print("it is the text that was recorded")
+        OUT.print("it is the text that was recorded")
     elif trace.concurrent:
-        out.print("it is not the text that was recorded: ties were decided in another way")
+        OUT.print("it is not the text that was recorded: ties were decided in another way")
     else:
         raise CommandError("the text is not the one that was recorded")

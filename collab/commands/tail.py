@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from collab.commands.console import OUT
 from collab.commands.documents import Id, checked_id
 from collab.commands.readable import readable
 from collab.commands.remote import DEFAULT_URL, CommandError, Refused, Remote, Token, Url
@@ -43,16 +43,15 @@ def tail(
     token: Token = None,
 ) -> None:
     """Print every edit of a document as it comes, until interrupted."""
-    console = Console()
     try:
         with Remote(url, token) as remote:
-            for event in follow(remote, checked_id(id), since, console):
-                _show(event, console)
+            for event in follow(remote, checked_id(id), since):
+                _show(event)
     except KeyboardInterrupt:
         return
 
 
-def follow(remote: Remote, id: str, since: int | None, console: Console) -> Iterator[Event]:
+def follow(remote: Remote, id: str, since: int | None) -> Iterator[Event]:
     """Events without a gap; connects again when the connection is lost."""
     place = ""
     pause_seconds = 0.5
@@ -82,7 +81,7 @@ def follow(remote: Remote, id: str, since: int | None, console: Console) -> Iter
             reason = "the connection is lost"
         else:
             reason = "the server closed the stream"
-        _note(console, f"{reason}; connecting again")
+        _note(f"{reason}; connecting again")
         time.sleep(pause_seconds)
         pause_seconds = min(2 * pause_seconds, _MAX_PAUSE_SECONDS)
 
@@ -111,23 +110,23 @@ def _check_goodbye(goodbye: dict[str, Any]) -> None:
         raise Refused(goodbye["code"], f"{goodbye['message']} ({goodbye['code']})")
 
 
-def _show(event: Event, console: Console) -> None:
+def _show(event: Event) -> None:
     data = event.data
     match event.kind:
         case "welcome":
-            _note(console, f"{data['document_type']} at version {data['version']}")
+            _note(f"{data['document_type']} at version {data['version']}")
             for edit in data.get("edits") or ():
-                _show_edit(edit, console)
+                _show_edit(edit)
         case "reset":
-            _note(console, f"starting afresh at version {data['version']}")
+            _note(f"starting afresh at version {data['version']}")
         case "edits":
             for edit in data["edits"]:
-                _show_edit(edit, console)
+                _show_edit(edit)
         case "message":
-            _note(console, f"{data['user'] or data['from']} says {json.dumps(data['body'])}")
+            _note(f"{data['user'] or data['from']} says {json.dumps(data['body'])}")
 
 
-def _show_edit(edit: dict[str, Any], console: Console) -> None:
+def _show_edit(edit: dict[str, Any]) -> None:
     who = edit["user"] or edit["author"]
     line = Text.assemble(
         (f"{edit['version']:>6} ", "bold"),
@@ -135,8 +134,8 @@ def _show_edit(edit: dict[str, Any], console: Console) -> None:
         (f"{who}  ", "cyan"),
         readable(edit["operation"]),
     )
-    console.print(line, highlight=False, soft_wrap=True)
+    OUT.print(line)
 
 
-def _note(console: Console, text: str) -> None:
-    console.print(Text(f"- {text}", style="dim"), highlight=False, soft_wrap=True)
+def _note(text: str) -> None:
+    OUT.print(Text(f"- {text}", style="dim"))

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
+from collab.commands.console import ERR
 from collab.commands.documents import each_document
 from collab.commands.remote import DEFAULT_URL, CommandError, Refused, Remote, Token, Url
 from collab.errors import InvalidDocumentId
@@ -34,18 +34,17 @@ def import_files(
 ) -> None:
     """Make documents of files, and of all files below directories."""
     files = list(_files_of(paths))
-    console = Console(stderr=True)
     failed = 0
-    with Remote(url, token) as remote, Progress(console=console) as progress:
+    with Remote(url, token) as remote, Progress(console=ERR) as progress:
         for path, name in progress.track(files, description="import"):
             try:
                 _import_file(remote, path, prefix + name, replace=replace)
             except (CommandError, InvalidDocumentId, OSError, ValueError) as error:
                 failed += 1
-                progress.console.print(f"{path}: {error}", markup=False, highlight=False)
+                progress.console.print(f"{path}: {error}")
                 if isinstance(error, CommandError) and not isinstance(error, Refused):
                     raise
-    console.print(f"{len(files) - failed} of {len(files)} imported", highlight=False)
+    ERR.print(f"{len(files) - failed} of {len(files)} imported")
     if failed:
         raise typer.Exit(1)
 
@@ -84,13 +83,12 @@ def export_documents(
     token: Token = None,
 ) -> None:
     """Write every document to a file of its own."""
-    console = Console(stderr=True)
     directory.mkdir(parents=True, exist_ok=True)
-    with Remote(url, token) as remote, Progress(console=console) as progress:
+    with Remote(url, token) as remote, Progress(console=ERR) as progress:
         rows = list(each_document(remote, prefix=prefix))
         for row in progress.track(rows, description="export"):
             rich = row["type"] == "richtext"
             path = f"/v1/documents/{row['id']}/content"
             content = remote.get(path, format="json" if rich else "text").content
             (directory / f"{row['id']}{_DELTA_SUFFIX if rich else ''}").write_bytes(content)
-    console.print(f"{len(rows)} exported to {directory}", highlight=False)
+    ERR.print(f"{len(rows)} exported to {directory}")

@@ -109,6 +109,16 @@ def test_documents_are_listed(shell: Shell) -> None:
     assert [json.loads(line)["id"] for line in lines] == ["list:a", "list:b"]
 
 
+def test_ids_are_shown_as_they_are(shell: Shell) -> None:
+    """No smileys, no markup, not cut to the width of a terminal."""
+    id = "shown:smile:" + "long-" * 30 + "end"
+    assert shell.run("edit", id, stdin="x")[1] == f"{id} is at version 1\n"
+    assert shell.run("documents", "--prefix", "shown:")[0].splitlines()[1].startswith(f"{id}  ")
+    (line,) = shell.run("documents", "--prefix", "shown:", "--json")[0].splitlines()
+    assert json.loads(line)["id"] == id
+    assert "[/x]:smile:" in Shell("ftp://[/x]:smile:").refusal("documents")
+
+
 def test_files_come_in_and_go_out_as_they_were(shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)

@@ -22,6 +22,11 @@ from collab.commands.readable import content_length, readable
             [{"retain": 2}, {"retain": 3, "attributes": {"bold": True}}, {"delete": 1}],
             '~3 at 2 {"bold": true}, -1 at 5',
         ),
+        (
+            [{"insert": "👩‍👩‍👧 🏴\U000e0067\U000e0062\U000e007f é\u00a0"}],
+            '+"👩‍👩‍👧 🏴\U000e0067\U000e0062\U000e007f é\u00a0" at 0',
+        ),
+        ([{"insert": "\u2066\u200f\u0085"}], '+"\ufffd\ufffd\ufffd" at 0'),
         ([{"insert": "\u001b[31m\u202e"}], '+"\\u001b[31m\ufffd" at 0'),
     ],
 )
