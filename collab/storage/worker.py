@@ -1,6 +1,7 @@
 """A thread that owns one SQLite connection and makes one call on it after the other.
 
-Its queue is bounded by its callers: each waits for its answer. Knows no queries.
+Its queue is bounded by its callers: each waits for its answer. Logs each kind of failure of the
+database once, with the name of the file, which callers are not told. Knows no queries.
 """
 
 from __future__ import annotations
@@ -9,15 +10,25 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
 import anyio
+import structlog
 
-from collab.errors import StoreFailure
+from collab.errors import DocumentBroken, StoreFailure
+
+_log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
+
+
+class StoreDamaged(StoreFailure, DocumentBroken):
+    """The database file itself is damaged: repeating does not help, a backup does."""
+
+    code = DocumentBroken.code
 
 
 def _wake(loop: asyncio.AbstractEventLoop, event: anyio.Event) -> None:
@@ -40,23 +51,36 @@ class _Call(Generic[T]):
         self.error: BaseException | None = None
 
     def make(self, connection: sqlite3.Connection) -> None:
-        """In the worker's thread: do the work and wake the caller."""
+        """In the worker's thread: do the work, if it is still wanted."""
         if self.wanted:
             try:
                 self.result = self.work(connection)
             except sqlite3.Error as error:
-                name = getattr(error, "sqlite_errorname", type(error).__name__)
-                self.error = StoreFailure(f"the database answered {name}")
+                self.error = _failure(error)
                 self.error.__cause__ = error
             except BaseException as error:
                 self.error = error
-        _wake(self.loop, self.answered)
+
+
+def _failure(error: sqlite3.Error) -> StoreFailure:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte: what
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return StoreDamaged(f"the database is damaged ({_name(error)})")
+    return StoreFailure(f"the database answered {_name(error)}")
+
+
+def _name(error: BaseException) -> str:
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
 
 
 class Worker:
     """Made by `open_worker`."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        [(_, _, file), *_] = connection.execute("PRAGMA database_list")
+        self._file = Path(file).name
+        self._logged: set[str] = set()
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
         self._closed = False
 
@@ -95,12 +119,21 @@ class Worker:
             raise call.error
         return call.result
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self) -> None:
         """The thread: everything queued before `stop` is still done."""
         while (call := self._calls.get()) is not None:
-            call.make(connection)
+            call.make(self._connection)
+            if isinstance(call.error, StoreFailure):
+                self._log_once(call.error)
+            _wake(call.loop, call.answered)
             del call  # lets go of the result while waiting for the next
-        connection.close()
+        self._connection.close()
+
+    def _log_once(self, failure: StoreFailure) -> None:
+        name = _name(failure.__cause__ or failure)
+        if name not in self._logged:
+            self._logged.add(name)
+            _log.error("database failed", file=self._file, error=name)
 
     def stop(self) -> None:
         self._closed = True
@@ -110,13 +143,13 @@ class Worker:
 @asynccontextmanager
 async def open_worker(name: str, connection: sqlite3.Connection) -> AsyncIterator[Worker]:
     """Run a worker for the length of the block; the connection is its own and closed with it."""
-    worker = Worker()
+    worker = Worker(connection)
     loop = asyncio.get_running_loop()
     ended = anyio.Event()
 
     def run() -> None:
         try:
-            worker.run(connection)
+            worker.run()
         finally:
             _wake(loop, ended)
 

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from threading import Event
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from collab.errors import ConfigurationError, DocumentBroken, StoreFailure
 from collab.storage import Append, AppendResult, NewDocument
@@ -299,6 +300,33 @@ async def test_damage_found_later_is_a_failure_and_not_an_empty_document(path: P
             await store.load("a")
 
 
+async def test_damage_is_told_apart_from_what_passes_and_logged_once(path: Path) -> None:
+    await make(path)
+    async with open_sqlite(path) as store:
+        with capture_logs() as logged:
+            for _ in range(3):
+                with pytest.raises(StoreFailure) as caught:
+                    await store._reader.read(fail_as(sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"))
+                assert caught.value.code == "document_broken"
+                assert str(caught.value) == "the database is damaged (SQLITE_CORRUPT)"
+            with pytest.raises(StoreFailure) as caught:
+                await store._reader.read(fail_as(sqlite3.SQLITE_IOERR, "SQLITE_IOERR_READ"))
+            assert caught.value.code == "store_failure"
+    assert [(line["log_level"], line["file"], line["error"]) for line in logged] == [
+        ("error", "collab.db", "SQLITE_CORRUPT"),
+        ("error", "collab.db", "SQLITE_IOERR_READ"),
+    ]
+
+
+def fail_as(code: int, name: str) -> Callable[[sqlite3.Connection], None]:
+    def work(_: sqlite3.Connection) -> None:
+        error = sqlite3.DatabaseError("as if")
+        error.sqlite_errorcode, error.sqlite_errorname = code, name
+        raise error
+
+    return work
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -363,7 +391,7 @@ async def test_a_file_without_the_right_to_write_is_refused() -> None:
         await make(path)
         path.chmod(0o400)
         if os.geteuid() == 0:
-            for each in (folder, *Path(folder).iterdir()):
+            for each in (path.parent, *path.parent.iterdir()):
                 os.chown(each, NOBODY, NOBODY)
         command = [sys.executable, "-c", OPENING, str(path), str(NOBODY)]
         child = await anyio.run_process(command, check=False)
