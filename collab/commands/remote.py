@@ -45,9 +45,7 @@ class Remote:
     """The server at `url`. Use as a context manager."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CommandError(f"--url has to be http://… or https://…, not {url}")
+        host = _host_of(url)
         self.url = url.rstrip("/")
         self.token = token
         self._client = httpx.Client(
@@ -55,7 +53,7 @@ class Remote:
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=_TIMEOUT,
             # A proxy of the environment does not know this machine.
-            trust_env=not is_loopback(parts.hostname),
+            trust_env=not is_loopback(host),
         )
 
     def __enter__(self) -> Remote:
@@ -102,7 +100,7 @@ class Remote:
                 if attempt == _ATTEMPTS or isinstance(error, httpx.ConnectError):
                     raise CommandError(self._unreachable(error)) from error
             else:
-                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE or attempt == _ATTEMPTS:
+                if not _passes(response) or attempt == _ATTEMPTS:
                     return _checked(response)
             time.sleep(pause_seconds)
             pause_seconds *= 2
@@ -112,16 +110,39 @@ class Remote:
         return f"no answer from {self.url}: {str(error) or type(error).__name__}"
 
 
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+    except ValueError:  # brackets, or a port that is none
+        scheme = host = None
+    if scheme in {"http", "https"} and host:
+        return host
+    raise CommandError(f"--url has to be http://… or https://…, not {url}")
+
+
 def _named() -> dict[str, str]:
     return {"Idempotency-Key": secrets.token_hex(16)}
+
+
+def _passes(response: httpx.Response) -> bool:
+    """Whether the server may answer otherwise in a moment; what is damaged stays so."""
+    return response.status_code == httpx.codes.SERVICE_UNAVAILABLE and (
+        _problem(response)[0] != "document_broken"
+    )
+
+
+def _problem(response: httpx.Response) -> tuple[str, str]:
+    """Code and text of a refusal; code `unknown` if it is not one of ours."""
+    try:
+        problem = response.json()
+        return str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown", f"the server answered {response.status_code}"
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
     if not response.is_error:
         return response
-    try:
-        problem = response.json()
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        raise Refused("unknown", f"the server answered {response.status_code}") from None
-    raise Refused(code, f"{detail} ({code})")
+    code, detail = _problem(response)
+    raise Refused(code, detail if code == "unknown" else f"{detail} ({code})")
