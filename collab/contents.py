@@ -117,8 +117,8 @@ class Contents:
         """Make the content what is given, as an edit of the version that `match` names.
 
         What others have written since stays: the difference is rebased over it. Without `match` it
-        is taken against the head. Raises PreconditionFailed (another epoch), InvalidContent,
-        UnknownFormat, BaseAboveHead, BelowFloor, VersionUnavailable, NameReused and what an edit
+        is taken against the head. Raises PreconditionFailed (`match` is no state of this document),
+        InvalidContent, UnknownFormat, BelowFloor, VersionUnavailable, NameReused and what an edit
         is refused with.
         """
         async with self._registry.open(id) as session:
@@ -142,6 +142,10 @@ class Contents:
             return session.version, session.state
         if version > session.version:
             await session.refresh()
+        if version > session.version:
+            raise PreconditionFailed(
+                f"there is no version {version}, the newest is {session.version}"
+            )
         loaded = await self._store.load(session.id, at=version)
         if loaded is None or loaded.document.epoch != session.epoch:
             raise DocumentNotFound

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
 from collab.contents import aside
-from collab.errors import Malformed, PreconditionRequired
+from collab.errors import Malformed, PreconditionFailed, PreconditionRequired
 from collab.protocols.native import MAX_INTEGER
 from collab.web import schemas
 from collab.web.answers import parse_etag, version_headers
@@ -20,6 +21,9 @@ router = APIRouter(prefix="/v1/documents/{id}", tags=["content"], route_class=St
 
 _MEDIA_TYPES = {"text": "text/plain; charset=utf-8", "json": "application/json"}
 _FORMATS = {"text/plain": "text", "application/json": "json"}
+
+# Exactly one (RFC 9110, 8.8.3): what was changed is found by comparing with that state.
+_ENTITY_TAG = re.compile(r'(W/)?"[^"]*"')
 
 _DELTA_SCHEMA: dict[str, Any] = {
     "type": "array",
@@ -113,9 +117,14 @@ async def put_content(
 
 
 def _expected(if_match: str) -> Head:
-    if "," in if_match:
-        raise Malformed("If-Match names one state: what was changed is found by comparing with it")
-    return parse_etag(if_match)
+    """The state that If-Match names; raises Malformed, or PreconditionFailed for a tag that is none
+    of ours."""
+    if not _ENTITY_TAG.fullmatch(if_match.strip()):
+        raise Malformed('If-Match is one entity tag, such as "epoch:version", or *')
+    try:
+        return parse_etag(if_match)
+    except Malformed:
+        raise PreconditionFailed("If-Match names nothing that this content ever was") from None
 
 
 def _matches(if_none_match: str, head: Head) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from collab.catalog import Catalog, merge_patch
 from collab.contents import Writer
 from collab.errors import (
-    BaseAboveHead,
     DocumentExists,
     DocumentNotFound,
     DocumentTooLarge,
@@ -179,7 +178,7 @@ async def test_a_replacement_of_an_old_version_is_rebased(catalog: Catalog) -> N
     assert committed.version == 3
     assert await text(catalog, "a") == "zero one 2"
     assert await text(catalog, "a", 2) == "zero one two"
-    with pytest.raises(BaseAboveHead):
+    with pytest.raises(PreconditionFailed):
         await catalog.contents.replace("a", Head(document.epoch, 9), b"x", "text", writer("3"))
 
 
