@@ -41,8 +41,10 @@ class Writer(msgspec.Struct, frozen=True):
 
     @property
     def author(self) -> str:
-        """The author of this one edit."""
-        return author_of(f"http:{self.user or '-'}:{self.key}")
+        """The author of this one edit; a key without a user is nobody else's, whatever users are
+        called: the name of somebody without one has a colon less."""
+        user = "" if self.user is None else f"{self.user}:"
+        return author_of(f"http:{user}{self.key}")
 
 
 class Content(msgspec.Struct, frozen=True):

@@ -161,6 +161,16 @@ async def test_an_edit_is_committed_once(catalog: Catalog) -> None:
     assert other.version == 3
 
 
+async def test_nobodys_edits_are_not_those_of_a_user_of_any_name(catalog: Catalog) -> None:
+    users = [None, "-", "", "http", ":", "k:"]
+    assert len({writer("k", user=user).author for user in users}) == len(users)
+    await catalog.create("a", "text", writer(), content=b"one")
+    for user in (None, "-"):
+        edit = b'[{"insert":"x"}]'
+        committed = await catalog.contents.edit("a", edit, writer("1", user=user), base=1)
+        assert not committed.duplicate
+
+
 async def test_an_edit_without_permission_changes_nothing(catalog: Catalog) -> None:
     await catalog.create("a", "text", writer(), content=b"one")
     with pytest.raises(NotAllowed):
