@@ -17,6 +17,9 @@ from collab.words import Head
 
 _HEAD = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 
+# Documents and their content; the other answers have no end, or nobody asks how long they are.
+_HEAD_PATH = re.compile(r"/v1/documents(/[^/]+(/content)?)?")
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -60,3 +63,8 @@ def version_headers(head: Head) -> dict[str, str]:
         "Collab-Epoch": head.epoch,
         "Collab-Version": str(head.version),
     }
+
+
+def answers_head(path: str) -> bool:
+    """Whether HEAD works where GET does."""
+    return _HEAD_PATH.fullmatch(path) is not None

@@ -1,20 +1,22 @@
 """What is refused before any route sees it, and what happens when a route breaks.
 
-Owns what holds for every HTTP request: which pages may change something, the path's document id,
-the length of the body, and that no defect shows more of itself than `internal`. Knows no route.
+Owns what holds for every HTTP request: by which name the server was reached, which pages may change
+something, the path's document id, the length of the body, HEAD, and that no defect shows more of
+itself than `internal`. Knows no route.
 """
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, InvalidDocumentId, NotAllowed
-from collab.settings import Settings
+from collab.settings import Settings, is_loopback
 from collab.web import problems
+from collab.web.answers import answers_head
 from collab.web.bodies import bounded, check_length
 from collab.web.origins import origin_allowed
 from collab.words import check_document_id
@@ -44,9 +46,12 @@ class Guard:
 
         try:
             settings: Settings = scope["app"].state.settings
+            _check_host(scope, settings)
             _check_origin(scope, settings)
             _check_path(scope)
             check_length(scope, settings.max_body_bytes)
+            if scope["method"] == "HEAD" and answers_head(scope["path"]):
+                scope = {**scope, "method": "GET"}  # the server sends no body for what was asked
             await self._app(scope, bounded(receive, settings.max_body_bytes), watched_send)
         except CollabError as error:
             if started:
@@ -56,6 +61,26 @@ class Guard:
             _log.exception("request failed", method=scope["method"])
             if not started:
                 await problems.internal()(scope, receive, send)
+
+
+def _check_host(scope: Scope, settings: Settings) -> None:
+    """In development mode a page that has its own name resolved to this machine could read
+    everything: only names that are this machine's count, or those of the allowed origins.
+
+    Websockets need no such check: there every page says its origin.
+    """
+    host = Headers(scope=scope).get("host")
+    if host is None or not settings.development_mode:  # no browser leaves it out
+        return
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    allowed = {urlsplit(origin).hostname for origin in settings.allowed_origins or ()}
+    if not is_loopback(name) and name not in allowed:
+        raise NotAllowed(
+            "in development mode this server answers to localhost and loopback addresses only"
+        )
 
 
 def _check_origin(scope: Scope, settings: Settings) -> None:

@@ -15,8 +15,10 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from collab import errors
+from collab.web.answers import answers_head
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,6 +59,8 @@ _HTTP_CODES = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _DEFAULT_RETRY_SECONDS = 1.0
 
@@ -121,7 +125,23 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         return of_error(error.__cause__)
     status = HTTPStatus(error.status_code)
     code = _HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_").replace("-", "_"))
-    return problem(status, code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem(status, code, str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All that the path answers; a route by itself only knows its own."""
+    allowed = [method for method in _METHODS if _is_routed(request, method)]
+    if "GET" in allowed and answers_head(request.url.path):
+        allowed.append("HEAD")
+    return allowed
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method, "path_params": {}}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

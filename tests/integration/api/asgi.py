@@ -69,8 +69,9 @@ class Server:
 
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[Server]:
-    """A server over an empty memory store."""
-    app = create_app(Settings(database_url="memory://", secret_key=SecretStr(SECRET), **settings))
+    """A server over an empty memory store; development mode with `secret_key=None`."""
+    given = {"secret_key": SecretStr(SECRET), **settings}
+    app = create_app(Settings(database_url="memory://", **given))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

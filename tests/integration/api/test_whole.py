@@ -37,9 +37,65 @@ async def test_ids_that_can_be(server: Server, id: str) -> None:
 
 async def test_routes_that_are_not_there(server: Server) -> None:
     assert problem(await server.client.get("/v2"), 404) == "no_such_route"
-    answer = await server.client.delete("/v1/documents/a/edits")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/documents", "GET, POST, HEAD"),
+        ("/v1/documents/a", "GET, PATCH, DELETE, HEAD"),
+        ("/v1/documents/a/content", "GET, PUT, HEAD"),
+        ("/v1/documents/a/edits", "GET, POST"),
+        ("/v1/documents/a/events", "GET"),
+        ("/v1/documents/a/messages", "POST"),
+    ],
+)
+async def test_a_path_names_all_the_methods_it_has(server: Server, path: str, allowed: str) -> None:
+    answer = await server.client.request("OPTIONS", path)
     assert problem(answer, 405) == "method_not_allowed"
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == allowed
+
+
+async def test_head_is_answered_as_get_without_the_body(server: Server) -> None:
+    await server.make("a", "one")
+    for path in ("/v1/documents", "/v1/documents/a", "/v1/documents/a/content"):
+        answer = await server.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        got = await server.client.get(path)
+        assert answer.headers == got.headers
+    assert (await server.client.head("/v1/documents/b")).status_code == 404
+    answer = await server.client.head("/v1/documents/a/events")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "", "[::2]", "10.0.0.1", "["]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+async def test_development_mode_answers_to_no_name_but_this_machines(
+    host: str, method: str
+) -> None:
+    async with serving(secret_key=None) as server:
+        headers = {"Host": host}
+        for path in ("/v1/documents", "/v1/documents/a/content", "/healthz", "/openapi.json"):
+            answer = await server.client.request(method, path, headers=headers)
+            assert answer.status_code == 403
+            if method != "HEAD":
+                assert problem(answer, 403) == "not_allowed"
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.9.9.9", "[::1]:80", "a.example"]
+)
+async def test_development_mode_answers_to_this_machines_names(host: str) -> None:
+    async with serving(secret_key=None, allowed_origins=("https://a.example",)) as server:
+        answer = await server.client.get("/v1/documents", headers={"Host": host})
+        assert answer.status_code == 200
+
+
+async def test_with_tokens_any_name_will_do(server: Server) -> None:
+    answer = await server.client.get("/v1/documents", headers={"Host": "collab.example"})
+    assert answer.status_code == 200
 
 
 async def test_pages_of_foreign_origins_change_nothing(server: Server) -> None:
