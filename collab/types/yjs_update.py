@@ -6,7 +6,8 @@ pycrdt and Yjs read differently, because what we checked must be what is applied
 
 - content 2 (`JSON`, which Yjs 13 no longer writes): pycrdt reads one value too many;
 - type 5 (`XmlHook`, likewise): pycrdt does not read its key; types above 6: Yjs does not know them;
-- a client named twice, info bits that one of them ignores, numbers longer than needed.
+- a client named twice, info bits that one of them ignores, numbers longer than needed;
+- a client without a struct, where pycrdt panics.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ def _read_sections(raw: bytes) -> tuple[list[Section], int]:
         seen.add(client)
         structs: list[Struct] = []
         at = _read_structs(raw, at, struct_count, client, spelt, structs)
+        if not structs:
+            raise InvalidOperation("a client is named without a struct")
         if clock + sum([struct[0] for struct in structs]) > MAX_CLOCK:
             raise InvalidOperation("a clock is out of range")
         sections.append((client, clock, structs))

@@ -154,9 +154,11 @@ class Walk:
                 raise InvalidOperation("half of a character is held already")
             pairs = tuple(at + unit for unit in pairs if at + unit >= held)
         if at < held:
-            before = news.code(client, held - 1) >> 1
-            if before and place and before != place:
-                raise InvalidOperation("an item continues one of another type")
+            if content != GC:
+                before = news.code(client, held - 1) >> 1
+                if before and place and before != place:
+                    raise InvalidOperation("an item continues one of another type")
+                place = before or place
             at = held
         code = _NOWHERE
         if place:
