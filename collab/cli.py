@@ -53,7 +53,10 @@ def serve(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Worker processes, before WEB_CONCURRENCY.", show_default=False),
+        typer.Option(
+            help="Worker processes, before WEB_CONCURRENCY; only 1 in this version.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run the server until it is told to stop."""

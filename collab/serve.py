@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import anyio
 import uvicorn
@@ -25,12 +25,10 @@ from starlette.applications import Starlette
 
 from collab.errors import ConfigurationError
 from collab.logs import configure_logging
-from collab.settings import Settings
+from collab.settings import KEY_ADVICE, SHORTEST_KEY_BYTES, Settings
 from collab.web.transport import TransportConfig
 
 Drain: TypeAlias = Callable[[], Awaitable[None]]
-
-SHORTEST_KEY_BYTES: Final = 32
 
 _log = logging.getLogger("collab.serve")
 
@@ -208,10 +206,10 @@ def _second_signal_kills() -> None:
 def _announce(settings: Settings, listeners: list[socket.socket]) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _log.info("listening on http://%s:%d", host, listeners[0].getsockname()[1])
-    if settings.secret_key is None:
+    if settings.development_mode:
         _log.warning("development mode: no COLLAB_SECRET_KEY, everyone on this machine may write")
-    elif len(settings.secret_key.get_secret_value().encode()) < SHORTEST_KEY_BYTES:
-        _log.warning("COLLAB_SECRET_KEY has less than %d bytes", SHORTEST_KEY_BYTES)
+    elif settings.weak_key:
+        _log.warning("COLLAB_SECRET_KEY has less than %d bytes; %s", SHORTEST_KEY_BYTES, KEY_ADVICE)
 
 
 def _first_refusal(group: BaseExceptionGroup[BaseException]) -> ConfigurationError | None:

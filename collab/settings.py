@@ -25,6 +25,9 @@ KIB = 1024
 MIB = 1024 * KIB
 MAX_BYTES = 1024 * MIB
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SHORTEST_KEY_BYTES = 32
+KEY_ADVICE = "make one with: openssl rand -hex 32"
+FLAGS = {"host": "--host", "port": "--port", "workers": "--workers"}
 
 LogFormat: TypeAlias = Literal["console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
@@ -73,8 +76,8 @@ def _check_origins(origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 def _check_database(url: str) -> str:
-    if not url.startswith(("sqlite:///", "memory://", "postgres://", "postgresql://")):
-        raise ValueError("must start with sqlite:///, postgresql:// or memory://")
+    if not url.startswith(("sqlite:///", "memory://")):
+        raise ValueError("must start with sqlite:/// or memory://, which this version can store in")
     return url
 
 
@@ -134,7 +137,7 @@ class Settings(BaseSettings):
         repr=False,
     )
     workers: Annotated[int, AfterValidator(_check_workers)] = _variable(
-        "WEB_CONCURRENCY", 1, "worker processes", ge=1
+        "WEB_CONCURRENCY", 1, "worker processes; only 1 in this version", ge=1
     )
 
     # Who -------------------------------------------------------------------------------------
@@ -250,12 +253,26 @@ class Settings(BaseSettings):
         """No key to check tokens with: everyone may write, so only this machine may connect."""
         return self.secret_key is None
 
+    @property
+    def weak_key(self) -> bool:
+        """Whether there is a key, but so short that it may be guessed."""
+        key = self.secret_key
+        return key is not None and len(key.get_secret_value().encode()) < SHORTEST_KEY_BYTES
+
     def check_exposure(self) -> None:
-        """Refuse to serve everyone's writes to other machines; raises ConfigurationError."""
-        if self.development_mode and not is_loopback(self.host):
+        """Refuse to let other machines in without a key that holds; raises ConfigurationError."""
+        if is_loopback(self.host):
+            return
+        if self.development_mode:
             raise ConfigurationError(
                 "HOST is reachable from other machines, and without COLLAB_SECRET_KEY anyone "
-                "could write: set COLLAB_SECRET_KEY to a long random text, or HOST to 127.0.0.1"
+                "could write: set COLLAB_SECRET_KEY to a long random text "
+                f"({KEY_ADVICE}), or HOST to 127.0.0.1"
+            )
+        if self.weak_key:
+            raise ConfigurationError(
+                "HOST is reachable from other machines, and COLLAB_SECRET_KEY has less than "
+                f"{SHORTEST_KEY_BYTES} bytes: {KEY_ADVICE}"
             )
 
 
@@ -290,17 +307,21 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         problems = [
-            f"{_variable_of(detail)} {_in_words(detail)}"
+            f"{_variable_of(detail, given)} {_in_words(detail)}"
             for detail in error.errors(include_input=False, include_url=False)
             if detail["type"] != "default_factory_not_called"
         ]
         raise ConfigurationError("\n".join(problems)) from None
 
 
-def _variable_of(detail: ErrorDetails) -> str:
-    name = str(detail["loc"][0]) if detail["loc"] else "the settings"
-    field = Settings.model_fields.get(name)
-    return str(field.validation_alias) if field else name
+def _variable_of(detail: ErrorDetails, given: Mapping[str, Any]) -> str:
+    """What the reader wrote: the variable, and the option if it came from there."""
+    told = str(detail["loc"][0]) if detail["loc"] else "the settings"
+    for name, field in Settings.model_fields.items():
+        if told in (name, field.validation_alias):
+            flag = FLAGS.get(name) if name in given else None
+            return f"{field.validation_alias} ({flag})" if flag else str(field.validation_alias)
+    return told
 
 
 def _in_words(detail: ErrorDetails) -> str:

@@ -115,7 +115,7 @@ def _host_of(url: str) -> str:
         parts = urlsplit(url)
         scheme, host, _ = parts.scheme, parts.hostname, parts.port
     except ValueError:  # brackets, or a port that is none
-        scheme = host = None
+        scheme, host = "", None
     if scheme in {"http", "https"} and host:
         return host
     raise CommandError(f"--url has to be http://… or https://…, not {url}")

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import jwt
 import typer
 
+from collab.commands.console import ERR
 from collab.commands.remote import CommandError
-from collab.settings import load_settings
+from collab.settings import KEY_ADVICE, SHORTEST_KEY_BYTES, load_settings
 
 _RIGHTS = ("read", "write", "admin")
 _ALGORITHM = "HS256"
@@ -31,6 +32,8 @@ def token(
     settings = load_settings()
     if settings.secret_key is None:
         raise CommandError("set COLLAB_SECRET_KEY to the server's key; without one none is needed")
+    if settings.weak_key:
+        ERR.print(f"COLLAB_SECRET_KEY has less than {SHORTEST_KEY_BYTES} bytes; {KEY_ADVICE}")
     now = int(time.time())
     claims: dict[str, Any] = {
         "docs": dict(_grant(text) for text in grants),

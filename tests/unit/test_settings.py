@@ -86,11 +86,23 @@ def test_seconds_are_a_number_that_a_timer_can_have(
 
 def test_no_problem_and_no_repr_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://user:hidden@host/db")
-    assert problems() == ["DATABASE_URL must start with sqlite:///, postgresql:// or memory://"]
-    settings = load_settings(database_url="postgresql://user:hidden@host/db", secret_key="hidden")
+    said = "DATABASE_URL must start with sqlite:/// or memory://, which this version can store in"
+    assert problems() == [said]
+    assert problems(database_url="postgresql://user:hidden@host/db") == [said]
+    settings = load_settings(database_url="sqlite:///hidden.db", secret_key="hidden")
     assert "hidden" not in repr(settings)
     assert settings.secret_key is not None
     assert settings.secret_key.get_secret_value() == "hidden"
+
+
+def test_a_problem_names_the_option_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "-1")
+    assert problems(workers=2, host="") == [
+        "HOST (--host) must not be blank",
+        "PORT must be at least 0",
+        "WEB_CONCURRENCY (--workers) must be 1: this version runs one process per database",
+    ]
+    assert problems(port=99999) == ["PORT (--port) must be at most 65535"]
 
 
 def test_a_blank_key_is_a_mistake_and_not_development_mode(
@@ -141,3 +153,13 @@ def test_without_a_key_nobody_else_is_served(host: str) -> None:
     with pytest.raises(ConfigurationError, match="set COLLAB_SECRET_KEY"):
         load_settings(host=host).check_exposure()
     load_settings(host=host, secret_key="x" * 32).check_exposure()
+
+
+def test_a_key_that_may_be_guessed_is_for_this_machine_only() -> None:
+    short = load_settings(host="0.0.0.0", secret_key="x" * 31)
+    assert short.weak_key
+    with pytest.raises(ConfigurationError, match="32 bytes: make one with: openssl rand -hex 32"):
+        short.check_exposure()
+    load_settings(host="127.0.0.1", secret_key="x" * 31).check_exposure()
+    assert not load_settings(secret_key="ä" * 16).weak_key
+    assert not load_settings().weak_key
