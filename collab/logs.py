@@ -63,6 +63,8 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log_level.upper())
+    for name in ("alembic", "sqlalchemy"):  # every step of theirs is an info
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

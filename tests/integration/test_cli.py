@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from tests.integration.process import ServerProcess
+from tests.integration.process import server as serving
 
 PATIENCE_SECONDS = 60
 SECRET = "a secret for tests that is long enough"
@@ -204,15 +205,22 @@ def test_tokens_are_what_they_grant(server: ServerProcess) -> None:
         "COLLAB_SECRET_KEY": SECRET,
     }
 
-    def signed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def signed(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "collab", "token", *arguments]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+            command,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
 
     made = signed("granted=write", "other=read", "--user", "bob").stdout.strip()
     assert "version 1" in Shell(server.url, made).run("edit", "granted", stdin="x")[1]
     assert "document_not_found" in Shell(server.url, made).refusal("cat", "elsewhere")
+    short = signed("granted=read", COLLAB_SECRET_KEY="short")
+    assert (short.returncode, short.stdout.count(".")) == (0, 2)
+    assert "openssl rand -hex 32" in short.stderr
     wrong = signed("granted=own")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "PATTERN=read|write|admin" in wrong.stderr
@@ -224,8 +232,14 @@ def test_serve_lists_its_settings_and_refuses_what_is_wrong(shell: Shell) -> Non
         assert name in out
     assert "sqlite:///collab.db" in out
     _, error = shell.local("serve", "--port", "99999", code=1)
-    assert error.startswith("collab: PORT must be")
+    assert error.startswith("collab: PORT (--port) must be")
     assert len(error.splitlines()) == 1
+
+
+def test_the_tables_are_made_without_a_word_of_alembic(tmp_path: Path) -> None:
+    with serving(tmp_path) as made:
+        assert (tmp_path / "collab.db").exists()
+        assert not any("alembic" in line for line in made.log)
 
 
 def test_migrate_makes_the_database(shell: Shell, tmp_path: Path) -> None:
