@@ -24,8 +24,18 @@ from collab.errors import DocumentBroken, InvalidOperation
 from collab.types.yjs_holdings import Holdings
 from collab.types.yjs_update import DELETED, Range, Section, Update, read_update
 from collab.types.yjs_walk import ELEMENTS, KEYS, STRINGS, VALUES, Walk
+from collab.types.yjs_wire import AwarenessEntry, check_awareness, check_state_vector
 
-__all__ = ["Checked", "Guard", "RootKind", "Update", "read_update"]
+__all__ = [
+    "AwarenessEntry",
+    "Checked",
+    "Guard",
+    "RootKind",
+    "Update",
+    "check_awareness",
+    "check_state_vector",
+    "read_update",
+]
 
 RootKind: TypeAlias = Literal["text", "map", "array", "xml"]
 
