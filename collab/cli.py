@@ -6,6 +6,7 @@ Owns how errors end a command: one line on standard error and exit code 1, never
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import httpx
@@ -22,7 +23,6 @@ from collab.settings import load_settings, variables
 
 app = typer.Typer(
     name="collab",
-    help="A collaborative document server: one ordered, durable log per document.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,6 +41,22 @@ class ServeCommand(TyperCommand):
             table.add_row(variable.name, Text(variable.description), Text(variable.default or ""))
         OUT.print("Environment variables (an empty value means absent):\n", style="bold")
         OUT.print(table, soft_wrap=False)  # here long descriptions are to be wrapped
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        OUT.print(f"collab {version('collab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def collab(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """A collaborative document server: one ordered, durable log per document."""
 
 
 @app.command(cls=ServeCommand)
@@ -73,7 +89,7 @@ def migrate() -> None:
     """Bring the database of DATABASE_URL to the newest schema."""
     from collab.storage.connect import migrate_store
 
-    migrate_store(load_settings().database_url)
+    OUT.print(migrate_store(load_settings().database_url))
 
 
 app.command()(documents.documents)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from collab.errors import ConfigurationError
 from collab.storage import Store
 from collab.storage.memory import open_memory
+from collab.storage.schema import REVISIONS
 
 S = TypeVar("S", bound=Store)
 
@@ -31,19 +32,24 @@ def open_store(database_url: str) -> AbstractAsyncContextManager[Store]:
     return _as_port(open_sqlite(path))
 
 
-def migrate_store(database_url: str) -> None:
+def migrate_store(database_url: str) -> str:
     """Bring the database to the newest schema, with no server running on it; blocking.
 
-    Creates it if it is absent. Raises ConfigurationError.
+    Creates it if it is absent. Says what was done. Raises ConfigurationError.
     """
     path = _parse(database_url)
     if path is None:
-        return
-    from collab.storage.sqlite_file import claimed, located, prepare
+        return "a store in memory needs no migration"
+    from collab.storage.sqlite_file import claimed, connect, located, prepare
 
     file = located(path)
     with claimed(file):
-        prepare(file)
+        absent = not file.exists()
+        done = "is up to date"
+        if prepare(file):
+            done = "has been made" if absent else "has been migrated"
+        connect(file).close()  # looking at a database leaves files beside it, this takes them away
+    return f"{file.name} {done} (schema {REVISIONS[-1]})"
 
 
 @asynccontextmanager

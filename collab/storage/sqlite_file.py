@@ -1,7 +1,7 @@
 """The SQLite file itself: who may open it, what is in it, how a connection to it is set up.
 
-Everything here blocks. Whatever keeps the file from being used is a ConfigurationError, and leaves
-the file as it was. Knows no queries but its own.
+Everything here blocks. Whatever keeps the file from being used is a ConfigurationError, which names
+the file without its folder, and leaves it as it was. Knows no queries but its own.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ def claimed(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise _unusable(sqlite3.SQLITE_CANTOPEN) from error
+        raise _unusable(path, sqlite3.SQLITE_CANTOPEN) from error
     try:
         if not _lock(descriptor):
             raise ConfigurationError(
-                "another collab server has this SQLite database open; an SQLite database serves "
-                "one process: stop the other one, or run a single worker"
+                f"another collab server has the database file {path.name} open; "
+                "an SQLite database serves one process: stop the other one, or run a single worker"
             )
         yield
     finally:
         os.close(descriptor)
 
 
-def prepare(path: Path) -> None:
-    """Make the database at `path` ready: created if absent, migrated if old."""
+def prepare(path: Path) -> bool:
+    """Make the database at `path` ready: created if absent, migrated if old. Whether it was due."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise ConfigurationError(
             f"SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer is needed, "
@@ -67,9 +67,9 @@ def prepare(path: Path) -> None:
     due = _is_migration_due(path)
     # SQLite opens such a file and reads it; only the first edit would find out.
     if path.exists() and not os.access(path, os.W_OK):
-        raise _unusable(sqlite3.SQLITE_READONLY)
+        raise _unusable(path, sqlite3.SQLITE_READONLY)
     if not due:
-        return
+        return False
     from sqlalchemy import URL
     from sqlalchemy.exc import DBAPIError
 
@@ -79,8 +79,9 @@ def prepare(path: Path) -> None:
         migrate(URL.create("sqlite", database=str(path)))
     except DBAPIError as error:
         if isinstance(error.orig, sqlite3.Error):
-            raise _explain(error.orig) from error
+            raise _explain(path, error.orig) from error
         raise
+    return True
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -98,13 +99,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             if mode != "wal":
                 raise ConfigurationError(
-                    "the database file is on a disk without shared memory; use a local disk"
+                    f"the database file {path.name} is on a disk without shared memory; "
+                    "use a local disk"
                 )
         except BaseException:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise _explain(error) from error
+        raise _explain(path, error) from error
     return connection
 
 
@@ -126,16 +128,18 @@ def _is_migration_due(path: Path) -> bool:
     if not path.exists():
         return True
     if not path.is_file():
-        raise ConfigurationError("DATABASE_URL names a folder or a device; name a file")
+        raise ConfigurationError(
+            f"DATABASE_URL names {path.name}, a folder or a device; name a file"
+        )
     try:
         return _look(path, "ro")
     except sqlite3.Error as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
-            raise _explain(error) from error
+            raise _explain(path, error) from error
     try:
         return _look(path, "rw")  # killed while it was first made: SQLite has to roll back first
     except sqlite3.Error as error:
-        raise _explain(error) from error
+        raise _explain(path, error) from error
 
 
 def _look(path: Path, mode: str) -> bool:
@@ -152,17 +156,20 @@ def _look(path: Path, mode: str) -> bool:
         if "alembic_version" in tables:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             revision = row[0] if row else None
-        return is_migration_due(tables, revision)
+        try:
+            return is_migration_due(tables, revision)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path.name}: {error}") from None
 
 
-def _explain(error: sqlite3.Error) -> ConfigurationError:
+def _explain(path: Path, error: sqlite3.Error) -> ConfigurationError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return _unusable(code, getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
+    return _unusable(path, code, getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
 
 
-def _unusable(code: int, name: str = "") -> ConfigurationError:
+def _unusable(path: Path, code: int, name: str = "") -> ConfigurationError:
     advice = _ADVICE.get(code & 0xFF, f"cannot be used ({name})")  # the low byte: what it is
-    return ConfigurationError(f"the database file {advice}")
+    return ConfigurationError(f"the database file {path.name} {advice}")
 
 
 if sys.platform == "win32":

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from collab.storage.schema import REVISIONS
 from tests.integration.process import ServerProcess
 from tests.integration.process import server as serving
 
@@ -248,9 +250,23 @@ def test_migrate_makes_the_database(shell: Shell, tmp_path: Path) -> None:
         "PYTHONPATH": os.getcwd(),
         "DATABASE_URL": f"sqlite:///{tmp_path}/made.db",
     }
-    command = [sys.executable, "-m", "collab", "migrate"]
-    subprocess.run(command, env=environment, check=True, timeout=PATIENCE_SECONDS)
-    assert (tmp_path / "made.db").exists()
+
+    def migrate() -> str:
+        command = [sys.executable, "-m", "collab", "migrate"]
+        done = subprocess.run(
+            command, env=environment, check=True, capture_output=True, timeout=PATIENCE_SECONDS
+        )
+        assert done.stderr == b""
+        return done.stdout.decode()
+
+    assert migrate() == f"made.db has been made (schema {REVISIONS[-1]})\n"
+    assert migrate() == f"made.db is up to date (schema {REVISIONS[-1]})\n"
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"made.db", "made.db.lock"}
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    assert shell.local("--version")[0] == f"collab {version('collab')}\n"
 
 
 def trace_file(path: Path, **trace: Any) -> str:

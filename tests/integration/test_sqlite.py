@@ -230,6 +230,7 @@ async def refuse(path: Path, match: str) -> None:
     with pytest.raises(ConfigurationError, match=match) as caught:
         async with open_sqlite(path):
             pass
+    assert path.name in str(caught.value)
     assert str(path) not in str(caught.value)
     assert path.read_bytes() == before
     assert not path.with_name("collab.db-journal").exists()
