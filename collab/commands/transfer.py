@@ -1,15 +1,17 @@
 """`import` and `export`: files to documents and back.
 
-A file `a/b.txt` below a directory becomes the document `a:b.txt`; rich text travels as
-`ID.delta.json`, a Delta's array of inserts. What is exported flat imports to the same ids.
+A file `a/b.txt` below a directory becomes the document `a:b.txt`, and goes back to where it came
+from; rich text travels as `ID.delta.json`, a Delta's array of inserts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
@@ -23,6 +25,19 @@ from collab.words import check_document_id
 _DELTA_SUFFIX = ".delta.json"
 
 
+class Unfit(CommandError):
+    """This one file cannot become a document, or this document a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file below what was named, by its path there with `:` for `/`; `skipped` says why not."""
+
+    path: Path
+    name: str
+    skipped: str = ""
+
+
 def import_files(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", exists=True, readable=True)],
     prefix: Annotated[str, typer.Option(help="Put before every id.")] = "",
@@ -32,40 +47,68 @@ def import_files(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Make documents of files, and of all files below directories."""
-    files = list(_files_of(paths))
+    """Make documents of files, and of all files below directories.
+
+    The id is the file's name; below a directory it is the path from there, with a colon for each
+    slash: n.txt in the folder s1 of the directory becomes s1:n.txt. Files are plain text in UTF-8;
+    ID.delta.json becomes the rich text ID and holds a Delta, a JSON array of inserts. Hidden files
+    and links that lead nowhere are skipped.
+    """
+    found = list(find(paths))
+    files = [each for each in found if not each.skipped]
     failed = 0
     with Remote(url, token) as remote, Progress(console=ERR) as progress:
-        for path, name in progress.track(files, description="import"):
+        for file in progress.track(files, description="import"):
             try:
-                _import_file(remote, path, prefix + name, replace=replace)
-            except (CommandError, InvalidDocumentId, OSError, ValueError) as error:
+                _import_file(remote, file.path, prefix + file.name, replace=replace)
+            except (Refused, Unfit, OSError) as error:
                 failed += 1
-                progress.console.print(f"{path}: {error}")
-                if isinstance(error, CommandError) and not isinstance(error, Refused):
-                    raise
-    ERR.print(f"{len(files) - failed} of {len(files)} imported")
+                progress.console.print(f"{file.path}: {_reason(error)}")
+    ERR.print(f"{len(files) - failed} of {len(files)} imported{_skipped(found)}")
     if failed:
         raise typer.Exit(1)
 
 
-def _files_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Files and their names, relative to the directory they were found by; hidden ones not."""
+def find(paths: Sequence[Path]) -> Iterator[Found]:
+    """What is in files and directories, in order of name. Links to directories are not followed."""
     for path in paths:
-        if path.is_file():
-            yield path, path.name
-            continue
-        for file in sorted(path.rglob("*")):
-            steps = file.relative_to(path).parts
-            if file.is_file() and not any(step.startswith(".") for step in steps):
-                yield file, ":".join(steps)
+        if path.is_dir():
+            yield from _below(path, "")
+        else:
+            yield Found(path, path.name)
+
+
+def _below(directory: Path, place: str) -> Iterator[Found]:
+    for path in sorted(directory.iterdir()):
+        name = place + path.name
+        if path.name.startswith("."):
+            yield Found(path, name, "hidden")
+        elif path.is_dir():
+            if path.is_symlink():
+                yield Found(path, name, "linked directory")
+            else:
+                yield from _below(path, f"{name}:")
+        elif path.is_file():
+            yield Found(path, name)
+        else:
+            yield Found(path, name, "broken link" if path.is_symlink() else "special file")
+
+
+def _skipped(found: Iterable[Found]) -> str:
+    counts = Counter(each.skipped for each in found if each.skipped)
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    return f"; skipped: {told}" if told else ""
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _import_file(remote: Remote, path: Path, name: str, *, replace: bool) -> None:
     rich = name.endswith(_DELTA_SUFFIX)
-    id = check_document_id(name.removesuffix(_DELTA_SUFFIX))
     raw = path.read_bytes()
-    content = json.loads(raw) if rich else raw.decode()
+    content = _content_of(raw, rich=rich)
+    id = _id_of(name.removesuffix(_DELTA_SUFFIX))
     body = {"id": id, "type": "richtext" if rich else "text", "content": content}
     try:
         remote.post("/v1/documents", body)
@@ -76,19 +119,75 @@ def _import_file(remote: Remote, path: Path, name: str, *, replace: bool) -> Non
         remote.put(f"/v1/documents/{id}/content", raw, media_type)
 
 
+def _content_of(raw: bytes, *, rich: bool) -> Any:
+    try:
+        text = raw.decode()
+        return json.loads(text) if rich else text
+    except UnicodeDecodeError:
+        raise Unfit("is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Unfit(f"is not JSON: {error}") from None
+
+
+def _id_of(name: str) -> str:
+    try:
+        return check_document_id(name)
+    except InvalidDocumentId as error:
+        raise Unfit(f"{error}; give it an id yourself: collab edit ID < FILE") from None
+
+
 def export_documents(
     directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)],
     prefix: Annotated[str, typer.Option(help="Only ids that begin so.")] = "",
+    flat: Annotated[
+        bool, typer.Option("--flat", help="No folders: the whole id is the file's name.")
+    ] = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Write every document to a file of its own."""
+    """Write every document to a file of its own, from where import makes the same ids of them.
+
+    The document s1:n.txt becomes n.txt in the folder s1. An id that cannot be such a path, because
+    a step of it is empty or hidden or is itself a document, is the file's name as a whole. Rich
+    text becomes ID.delta.json.
+    """
+    failed = 0
     directory.mkdir(parents=True, exist_ok=True)
     with Remote(url, token) as remote, Progress(console=ERR) as progress:
         rows = list(each_document(remote, prefix=prefix))
+        names = {_file_name(row) for row in rows}
         for row in progress.track(rows, description="export"):
-            rich = row["type"] == "richtext"
-            path = f"/v1/documents/{row['id']}/content"
-            content = remote.get(path, format="json" if rich else "text").content
-            (directory / f"{row['id']}{_DELTA_SUFFIX if rich else ''}").write_bytes(content)
-    ERR.print(f"{len(rows)} exported to {directory}")
+            name = _file_name(row)
+            place = Path(name) if flat else file_of(name, names)
+            try:
+                _export(remote, row, directory / place)
+            except (Refused, Unfit, OSError) as error:
+                failed += 1
+                progress.console.print(f"{row['id']}: {_reason(error)}")
+    ERR.print(f"{len(rows) - failed} of {len(rows)} exported to {directory}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _file_name(row: dict[str, Any]) -> str:
+    return str(row["id"]) + (_DELTA_SUFFIX if row["type"] == "richtext" else "")
+
+
+def file_of(name: str, names: Set[str]) -> Path:
+    """Where the document of this file name goes, so that no other of `names` is in its way and
+    nothing leaves the directory."""
+    steps = name.split(":")
+    folders = {":".join(steps[:count]) for count in range(1, len(steps))}
+    if any(not step or step.startswith(".") for step in steps) or not folders.isdisjoint(names):
+        return Path(name)
+    return Path(*steps)
+
+
+def _export(remote: Remote, row: dict[str, Any], path: Path) -> None:
+    rich = row["type"] == "richtext"
+    if not rich and path.name.endswith(_DELTA_SUFFIX):
+        raise Unfit("would come back as rich text; see it with: collab cat ID")
+    place = f"/v1/documents/{row['id']}/content"
+    content = remote.get(place, format="json" if rich else "text").content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

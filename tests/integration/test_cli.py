@@ -130,12 +130,35 @@ def test_files_come_in_and_go_out_as_they_were(shell: Shell, tmp_path: Path) -> 
     (folder / "sub" / "two.md").write_text("two é\n")
     delta = [{"insert": "bold", "attributes": {"bold": True}}, {"insert": "\n"}]
     (folder / "rich.delta.json").write_text(json.dumps(delta))
-    assert "3 of 3" in shell.run("import", str(folder), "--prefix", "io:")[1]
+    (folder / "lost").symlink_to("nowhere")
+    told = shell.run("import", str(folder), "--prefix", "io:")[1]
+    assert "3 of 3 imported; skipped: 1 broken link, 1 hidden\n" in told
     shell.run("export", str(tmp_path / "out"), "--prefix", "io:")
-    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert json.loads(found.pop("io:rich.delta.json")) == delta
-    assert found == {"io:one.txt": "one\n", "io:sub:two.md": "two é\n"}
-    assert "3 of 3" in shell.run("import", str(tmp_path / "out"), "--replace")[1]
+    found = texts_below(tmp_path / "out")
+    assert json.loads(found.pop("io/rich.delta.json")) == delta
+    assert found == {"io/one.txt": "one\n", "io/sub/two.md": "two é\n"}
+    shell.run("export", str(tmp_path / "flat"), "--prefix", "io:", "--flat")
+    names = {"io:one.txt", "io:rich.delta.json", "io:sub:two.md"}
+    assert texts_below(tmp_path / "flat").keys() == names
+    for out in ("out", "flat"):
+        assert "3 of 3" in shell.run("import", str(tmp_path / out), "--replace")[1]
+    assert len(shell.run("documents", "--prefix", "io:", "--json")[0].splitlines()) == 3
+
+
+def test_what_would_come_back_as_something_else_is_not_exported(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.run("edit", "out:a.delta.json", stdin="no Delta")
+    shell.run("edit", "out:b", stdin="b")
+    error = shell.run("export", str(tmp_path), "--prefix", "out:", code=1)[1]
+    assert "out:a.delta.json: would come back as rich text" in error
+    assert "1 of 2 exported" in error
+    assert texts_below(tmp_path) == {"out/b": "b"}
+
+
+def texts_below(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 def test_files_that_cannot_come_in_are_named(shell: Shell, tmp_path: Path) -> None:
@@ -143,9 +166,13 @@ def test_files_that_cannot_come_in_are_named(shell: Shell, tmp_path: Path) -> No
     (tmp_path / "binary").write_bytes(b"\xff")
     (tmp_path / "good").write_text("x")
     error = shell.run("import", str(tmp_path), "--prefix", "odd:", code=1)[1]
-    assert "bad name" in error
-    assert "binary" in error
+    (tmp_path / "bad.delta.json").write_text("[")
+    assert "bad name: a document id is" in error
+    assert "collab edit ID < FILE" in error
+    assert "binary: is not UTF-8" in error
     assert "1 of 3 imported" in error
+    error = shell.run("import", str(tmp_path / "bad.delta.json"), code=1)[1]
+    assert "bad.delta.json: is not JSON" in error
     error = shell.run("import", str(tmp_path / "good"), "--prefix", "odd:", code=1)[1]
     assert "document_exists" in error
 
