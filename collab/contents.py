@@ -10,19 +10,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 import msgspec
 
-from collab.errors import BelowFloor, DocumentNotFound, PreconditionFailed, Restarting
-from collab.loading import load_state
+from collab.errors import (
+    BaseAboveHead,
+    BelowFloor,
+    DocumentBroken,
+    DocumentNotFound,
+    InvalidOperation,
+    PreconditionFailed,
+    Restarting,
+    VersionUnavailable,
+)
+from collab.loading import load_state, replay
 from collab.registry import Registry
 from collab.session import Session
-from collab.storage import Store
+from collab.storage import Loaded, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
 
 T = TypeVar("T")
+
+_PAGE_COMMITS = 500
+# Past versions that are built at a time.
+_MAX_REPLAYS = 2
 
 # Work on content of this size or more goes to a thread, so that the others are not kept waiting.
 _THREAD_BYTES = 64 * 1024
@@ -87,6 +101,10 @@ class Contents:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
+        self._max_replay_commits = registry.settings.max_rebase_commits * 10
+        # Two snapshots are hardly ever further apart.
+        self._snapshot_reach = registry.settings.snapshot_every * 4
+        self._replays = anyio.Semaphore(_MAX_REPLAYS)
 
     async def row(self, id: str) -> Document:
         """The document's row; raises DocumentNotFound."""
@@ -148,23 +166,81 @@ class Contents:
             raise PreconditionFailed(
                 f"there is no version {version}, the newest is {session.version}"
             )
-        loaded = await self._store.load(session.id, at=version)
-        if loaded is None or loaded.document.epoch != session.epoch:
+        past = await self._past(session.id, version)
+        if past.head.epoch != session.epoch:
             raise DocumentNotFound
-        return version, await load_state(loaded, session.type)
+        return version, past.state
 
     async def state(self, id: str, version: int | None) -> Found:
         """The state at the head or at `version`; raises as `content`."""
         session = await self._fresh(id)
         if session is not None and version in {None, session.version}:
             return Found(Head(session.epoch, session.version), session.type, session.state)
-        loaded = await self._store.load(id, at=version)
-        if loaded is None:
-            raise DocumentNotFound
+        if version is not None:
+            return await self._past(id, version)
+        loaded = await self._load(id)
         document = loaded.document
         type = document_type(document.type)
-        head = Head(document.epoch, document.version if version is None else version)
+        head = Head(document.epoch, document.version)
         return Found(head, type, await load_state(loaded, type))
+
+    async def _past(self, id: str, version: int) -> Found:
+        """The state at `version` from what is stored, read a page at a time."""
+        async with self._replays:
+            loaded = await self._nearest(id, version)
+            document, snapshot = loaded.document, loaded.snapshot
+            start = snapshot.version if snapshot else 0
+            if version - start > self._max_replay_commits:
+                raise VersionUnavailable(
+                    f"version {version} is {version - start} commits from the nearest snapshot, "
+                    f"{self._max_replay_commits} are replayed at most"
+                )
+            type = document_type(document.type)
+            state = type.load(snapshot.content) if snapshot else type.empty()
+
+            def apply(commit: Commit) -> None:
+                nonlocal state
+                try:
+                    state = type.apply(state, type.decode(commit.operation))
+                except InvalidOperation as error:
+                    raise DocumentBroken(f"commit {commit.version} does not apply") from error
+
+            while start < version:
+                page = await self._store.read(
+                    id, document.epoch, start, min(_PAGE_COMMITS, version - start)
+                )
+                if not page:
+                    raise DocumentBroken(f"the log ends at {start}, before {version}")
+                await replay(apply, page)
+                start = page[-1].version
+            return Found(Head(document.epoch, version), type, state)
+
+    async def _nearest(self, id: str, version: int) -> Loaded:
+        """The document, and the newest snapshot at or below `version`, None being the beginning;
+        its commits are not to be relied upon.
+
+        The store tells a snapshot only together with the commits after it, so this asks where those
+        are few: after the newest snapshot, and from the one before it to the newest.
+        """
+        loaded = await self._load(id)
+        document, newest = loaded.document, loaded.snapshot
+        if version > document.version:
+            raise BaseAboveHead(version, document.version)
+        if newest is None or newest.version <= version:
+            return loaded
+        if newest.version - version <= self._snapshot_reach:
+            earlier = await self._load(id, newest.version - 1)
+            if earlier.snapshot is not None and earlier.snapshot.version <= version:
+                return earlier
+        if document.floor > 0:
+            raise VersionUnavailable(f"no snapshot is kept from before version {version}")
+        return Loaded(document, None, ())
+
+    async def _load(self, id: str, at: int | None = None) -> Loaded:
+        loaded = await self._store.load(id, at=at)
+        if loaded is None:
+            raise DocumentNotFound
+        return loaded
 
     async def _fresh(self, id: str) -> Session | None:
         """The session if the document is open here, having seen what other nodes have written."""

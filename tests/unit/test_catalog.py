@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from collab.catalog import Catalog, merge_patch
 from collab.contents import Writer
 from collab.errors import (
+    BaseAboveHead,
     DocumentExists,
     DocumentNotFound,
     DocumentTooLarge,
@@ -21,12 +23,15 @@ from collab.errors import (
     PreconditionFailed,
     TooLarge,
     UnknownFormat,
+    VersionUnavailable,
     WrongType,
 )
+from collab.names import Names
 from collab.registry import open_registry
 from collab.settings import Settings
+from collab.storage import Append, Loaded, NewDocument
 from collab.storage.memory import MemoryStore
-from collab.words import Head
+from collab.words import Commit, Credit, Head, Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -190,6 +195,84 @@ async def test_a_replacement_of_an_old_version_is_rebased(catalog: Catalog) -> N
     assert await text(catalog, "a", 2) == "zero one two"
     with pytest.raises(PreconditionFailed):
         await catalog.contents.replace("a", Head(document.epoch, 9), b"x", "text", writer("3"))
+
+
+class Watched(MemoryStore):
+    """Counts the commits that leave the store in one go."""
+
+    most = 0
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        loaded = await super().load(id, at)
+        self.most = max(self.most, len(loaded.commits) if loaded else 0)
+        return loaded
+
+    async def read(self, *of: Any, **more: Any) -> list[Commit]:
+        commits = await super().read(*of, **more)
+        self.most = max(self.most, len(commits))
+        return commits
+
+
+async def fill(store: MemoryStore, commits: int, *, snapshots: Sequence[int] = ()) -> None:
+    """Document `a` of so many commits, each an `x`."""
+    await store.create(NewDocument(id="a", type="text", epoch="e", created=0))
+    credit = Credit("author", 1, None, b"")
+    run = [Commit(at, 0, (credit,), b'[{"insert":"x"}]') for at in range(1, commits + 1)]
+    await store.append([Append("a", "e", 0, tuple(run))])
+    names = Names(keep_days=1, keep_max=1).dump()
+    for version in snapshots:
+        content = b'"%s"' % (b"x" * version)
+        assert await store.save_snapshot("a", "e", Snapshot(version, 0, content, names))
+
+
+async def test_a_past_version_is_built_a_page_at_a_time_from_the_nearest_snapshot() -> None:
+    store = Watched()
+    await fill(store, 3000, snapshots=(1500, 2800))
+    async with node(store, snapshot_every=500) as catalog:
+        for version in (0, 1, 700, 1499, 1500, 1700, 2799, 2800, 2900, 3000):
+            assert await text(catalog, "a", version) == "x" * version
+        assert store.most <= 2800 - 1500
+        with pytest.raises(BaseAboveHead):
+            await text(catalog, "a", 3001)
+
+
+async def test_a_version_that_is_far_from_every_snapshot_is_not_built() -> None:
+    store = Watched()
+    await fill(store, 300, snapshots=(200, 290))
+    async with node(store, max_rebase_commits=10, snapshot_every=30) as catalog:
+        for version in (0, 100, 200, 289, 300):
+            assert await text(catalog, "a", version) == "x" * version
+        for version in (101, 199):
+            with pytest.raises(VersionUnavailable, match="commits from the nearest snapshot"):
+                await text(catalog, "a", version)
+            with pytest.raises(VersionUnavailable):
+                await catalog.copy("a", "b", writer(), version=version)
+            with pytest.raises(VersionUnavailable):
+                await catalog.contents.replace("a", Head("e", version), b"y", "text", writer("k"))
+        await store.trim("a", "e", 1)
+        with pytest.raises(VersionUnavailable):
+            await text(catalog, "a", 100)
+
+
+async def test_only_two_past_versions_are_built_at_a_time() -> None:
+    class Slow(MemoryStore):
+        reading = most = 0
+
+        async def read(self, *of: Any, **more: Any) -> list[Commit]:
+            self.reading += 1
+            self.most = max(self.most, self.reading)
+            for _ in range(5):
+                await checkpoint()
+            self.reading -= 1
+            return await super().read(*of, **more)
+
+    store = Slow()
+    await fill(store, 20)
+    async with node(store) as catalog:
+        async with anyio.create_task_group() as tasks:
+            for version in range(1, 10):
+                tasks.start_soon(text, catalog, "a", version)
+    assert store.most == 2
 
 
 async def test_large_content_does_not_hold_up_the_others(catalog: Catalog) -> None:
