@@ -6,6 +6,7 @@ Owns reading them and who typed what knowing what. Knows nothing of clients or s
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from collab.ot.delta import Delta, Op, compose, delete, insert, retain
 class ReplayFailed(Exception):
     """The trace cannot be played, or what came out is not what should; one line for people."""
 
+
+_GZIP = b"\x1f\x8b"
 
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -57,15 +60,19 @@ class Trace:
 
 
 def read_trace(path: Path, clients: int) -> Trace:
-    """The trace in a .json or .json.gz file; a sequential one is dealt out to `clients`.
+    """The trace in a file of JSON, compressed by gzip or not; a sequential one is dealt out to
+    `clients`.
 
     Raises ReplayFailed.
     """
     try:
         raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
+    except OSError as error:
+        raise ReplayFailed(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        raw = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
         recording = msgspec.json.decode(raw, type=_Recording)
-    except (OSError, EOFError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ReplayFailed(f"{path} is not an editing trace: {error}") from None
     concurrent = recording.kind == "concurrent"
     authors = 1 + max((each.agent for each in recording.txns), default=0) if concurrent else clients
