@@ -98,6 +98,8 @@ def edit(
     token: Token = None,
 ) -> None:
     """Write what comes on standard input to a document; it is made if it is not there."""
+    if sys.stdin.isatty():
+        ERR.print("type the text; Ctrl-D on an empty line ends it")
     raw = sys.stdin.buffer.read()
     try:
         text = raw.decode()

@@ -28,7 +28,12 @@ def token(
     ] = None,
     hours: Annotated[float, typer.Option(min=0, help="How long it holds; 0: for ever.")] = 24.0,
 ) -> None:
-    """Print a token signed with COLLAB_SECRET_KEY."""
+    """Print a token signed with COLLAB_SECRET_KEY.
+
+    A pattern is the id of a document, or the beginning of ids followed by a star; a star alone is
+    every document. Each right includes those before it: read, write (edit and make documents),
+    admin (delete them). Of the patterns that fit a document the highest right counts.
+    """
     settings = load_settings()
     if settings.secret_key is None:
         raise CommandError("set COLLAB_SECRET_KEY to the server's key; without one none is needed")

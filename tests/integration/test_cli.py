@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -110,6 +111,25 @@ def test_documents_are_listed(shell: Shell) -> None:
     ]
     lines = shell.run("documents", "--prefix", "list:", "--json")[0].splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["list:a", "list:b"]
+
+
+def test_who_types_into_edit_is_told_how_to_end(shell: Shell) -> None:
+    terminal, keyboard = pty.openpty()
+    command = [sys.executable, "-m", "collab", "edit", "typed", "--url", shell.url]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "COLLAB_TOKEN": shell.token},
+        stdin=keyboard,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "Ctrl-D" in process.stderr.readline()
+        os.write(terminal, b"hi\n\x04")
+        assert "version 1" in process.stderr.read()
+    os.close(terminal)
+    os.close(keyboard)
+    assert shell.run("cat", "typed")[0] == "hi\n"
 
 
 def test_ids_are_shown_as_they_are(shell: Shell) -> None:
