@@ -77,6 +77,7 @@ class Walk:
         self._sections = update.sections
         self._places = [0] * len(update.sections)  # index of the next struct of each, and its clock
         self._at = [clock for _, clock, _ in update.sections]
+        self._merged: list[tuple[int, int, int]] = []  # values under one key, in one struct
         self.gap = self._structs() or self._deletes()
 
     def _structs(self) -> bool:
@@ -160,6 +161,11 @@ class Walk:
                     raise InvalidOperation("an item continues one of another type")
                 place = before or place
             at = held
+        if place & 1:
+            if right is not None:
+                raise InvalidOperation("a value under a key has a right neighbour")
+            if end - at > 1 and content != DELETED:
+                self._merged.append((client, at, end))
         code = _NOWHERE
         if place:
             code = place * 2
@@ -221,6 +227,11 @@ class Walk:
             ]
             widened = widened or whole != ranges
             news.delete(client, news.undeleted(client, whole))
+        for client, start, end in self._merged:
+            # What replaced each other under a key may be merged once all of it is deleted. Of live
+            # ones pycrdt would forget all but one, and keep them when their parent is freed.
+            if news.undeleted(client, [(start, end)]):
+                raise InvalidOperation("a key has several values")
         if widened:
             self.update = self.update.with_deletes(deletes)
         return False
