@@ -1,18 +1,27 @@
-"""The lines of docs/http.md work as printed, and its table of errors is the code's."""
+"""What docs/http.md and the README print works, and the table of errors is the code's."""
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from collab import errors
+from collab.ot.rope import Rope
+from collab.traces import read_trace
 from tests.integration.process import ServerProcess
 
-PAGE = Path(__file__).parents[2] / "docs" / "http.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "http.md"
+README = (ROOT / "README.md").read_text()
 PRINTED = "http://127.0.0.1:8000"
 # Codes that only a websocket or the start of the server can meet.
 ELSEWHERE = {
@@ -33,6 +42,55 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield process
     finally:
         assert process.stop() == 0
+
+
+def test_the_lines_of_the_readme_work_as_printed(server: ServerProcess) -> None:
+    [script] = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    script = script.replace(PRINTED, server.url).replace("curl -sN", "curl --max-time 2 -sN")
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 28, done.stdout + done.stderr  # curl's own time is over
+    assert "\n\nmilk" in done.stdout.replace("\r", "")
+    assert '"contents":"To buy: milk"' in done.stdout
+
+
+def test_the_python_of_the_readme_follows_others_until_ctrl_c(server: ServerProcess) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", example.replace(PRINTED, server.url)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        while not select.select([process.stdout], [], [], 0.2)[0]:
+            assert process.poll() is None
+            somebody_types(server, "greeting")
+        assert re.fullmatch(r"None Good morning\. (x)+\n", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == 0
+
+
+def somebody_types(server: ServerProcess, id: str) -> None:
+    """An x at the end, once there is something."""
+    place = f"{server.url}/v1/documents/{id}"
+    content = httpx.get(f"{place}/content")
+    if content.is_success and content.text:
+        edit = [{"retain": len(content.text)}, {"insert": "x"}]
+        httpx.post(f"{place}/edits", json={"operation": edit}).raise_for_status()
+
+
+def test_the_trace_of_the_readme_is_one(tmp_path: Path) -> None:
+    [trace] = re.findall(r"echo '(.*)' > tiny\.json", README)
+    (tmp_path / "tiny.json").write_text(trace)
+    recording = read_trace(tmp_path / "tiny.json", 2)
+    text = Rope.empty()
+    for transaction in recording.transactions:
+        text = text.apply(transaction.operation)
+    assert text.text() == recording.end == "hi!"
 
 
 def blocks() -> list[str]:
