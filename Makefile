@@ -8,12 +8,14 @@ SOURCES := collab clients/python tests
 .PHONY: help install run test check fmt bench lock clean
 
 help:
+	@echo "make install  set up .venv (the others do it when they need it)"
 	@echo "make run      serve on http://127.0.0.1:8000 with SQLite"
 	@echo "make test     run every check and test (what CI runs)"
 	@echo "make check    linters, types, import contracts"
 	@echo "make fmt      format the code"
 	@echo "make bench    measure; prints the figures of this machine"
 	@echo "make lock     lock the dependencies anew"
+	@echo "make clean    take away .venv, node_modules and caches"
 
 install: $(VENV)/.installed node-modules
 
