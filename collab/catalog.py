@@ -21,7 +21,7 @@ from collab.errors import (
     TooLarge,
 )
 from collab.presence import Message, Presence
-from collab.protocols.native import check_json
+from collab.protocols.native import check_json, checked_json
 from collab.registry import Registry
 from collab.settings import Settings
 from collab.storage import NewDocument, Store
@@ -217,15 +217,14 @@ class Catalog:
 
         Raises DocumentNotFound, TooLarge, Malformed.
         """
-        check_json(body)
-        size, limit = len(msgspec.json.encode(body)), self._settings.max_message_bytes
-        if size > limit:
-            raise TooLarge(f"a message of {size} bytes, {limit} are allowed")
+        sent = msgspec.Raw(msgspec.json.encode(body))
+        passed_on = checked_json(sent, self._settings.max_message_bytes, "a message")
         session = self._registry.opened(id)
         if session is None:
             await self.get(id)
             return
-        session.messages.post(Message(writer.author, writer.user, body, size))
+        size = memoryview(sent).nbytes
+        session.messages.post(Message(writer.author, writer.user, passed_on, size))
         session.wake_followers()
 
 

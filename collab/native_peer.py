@@ -8,8 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-import msgspec
-
 from collab.authority import Outcome
 from collab.errors import (
     BaseAboveHead,
@@ -97,8 +95,8 @@ class NativePeer(Peer[str, str]):
                     self._submit(message)
                 case native.SetPresence() as message:
                     self._show(message)
-                case native.SendMessage(body=body):
-                    self._post(body)
+                case native.SendMessage() as message:
+                    self._post(message)
                 case native.Hello():
                     raise Malformed("hello comes once, as the first frame")
         except (NotAllowed, TooLarge) as refusal:
@@ -147,27 +145,22 @@ class NativePeer(Peer[str, str]):
 
     def _show(self, message: native.SetPresence) -> None:
         board = self._session.presence
-        if message.state is None:
+        state = native.checked_json(message.state, self._settings.max_presence_bytes, "presence")
+        if state is None:
             changed = board.remove(self.author, self)
         else:
-            self._check_size("presence", message.state, self._settings.max_presence_bytes)
-            board.put(Presence(self.author, self.user, message.state, message.version), self)
+            board.put(Presence(self.author, self.user, state, message.version), self)
             changed = True
         if changed:
             self._session.wake_followers()
 
-    def _post(self, body: object) -> None:
+    def _post(self, message: native.SendMessage) -> None:
         if not self._may_write():
             raise NotAllowed("you may read this document, not send messages to it")
-        size = self._check_size("a message", body, self._settings.max_message_bytes)
+        body = native.checked_json(message.body, self._settings.max_message_bytes, "a message")
+        size = 0 if body is None else memoryview(body).nbytes
         self._session.messages.post(Message(self.author, self.user, body, size))
         self._session.wake_followers()
-
-    def _check_size(self, what: str, value: object, limit: int) -> int:
-        size = len(msgspec.json.encode(value))
-        if size > limit:
-            raise TooLarge(f"{what} of {size} bytes, {limit} are allowed")
-        return size
 
     # What goes out --------------------------------------------------------------------------------
 

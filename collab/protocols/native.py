@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from collab.errors import Malformed
+from collab.errors import Malformed, TooLarge
 from collab.words import Commit
 
 SUBPROTOCOL = "collab.v1"
@@ -62,14 +62,20 @@ class SubmitEdit(msgspec.Struct, frozen=True, tag="edit", tag_field="type"):
 
 
 class SetPresence(msgspec.Struct, frozen=True, tag="presence", tag_field="type"):
-    """The client's presence state (None: leave), with positions as of `version`."""
+    """The client's presence state (None: leave), with positions as of `version`.
+
+    Of a decoded frame the state is a `msgspec.Raw`, for `checked_json`.
+    """
 
     state: Any
     version: int
 
 
 class SendMessage(msgspec.Struct, frozen=True, tag="message", tag_field="type"):
-    """A message to the document's other peers; never stored."""
+    """A message to the document's other peers; never stored.
+
+    Of a decoded frame the body is a `msgspec.Raw`, for `checked_json`.
+    """
 
     body: Any
 
@@ -217,8 +223,20 @@ ServerMessage: TypeAlias = (
     | Goodbye
 )
 
+
+class _UnreadPresence(msgspec.Struct, frozen=True, tag="presence", tag_field="type"):
+    state: msgspec.Raw
+    version: int
+
+
+class _UnreadMessage(msgspec.Struct, frozen=True, tag="message", tag_field="type"):
+    body: msgspec.Raw
+
+
+_FromClient: TypeAlias = Hello | SubmitEdit | _UnreadPresence | _UnreadMessage
+
 _encoder = msgspec.json.Encoder()
-_client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_client_decoder: msgspec.json.Decoder[_FromClient] = msgspec.json.Decoder(_FromClient)
 _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
 
@@ -228,7 +246,10 @@ def encode(message: ClientMessage | ServerMessage) -> str:
 
 
 def decode_client(frame: str) -> ClientMessage:
-    """An untrusted frame as a message with all numbers in range; raises Malformed."""
+    """An untrusted frame as a message with all numbers in range; raises Malformed.
+
+    What it carries for others is not looked into: that costs, and has bounds of its own.
+    """
     try:
         message = _client_decoder.decode(frame)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
@@ -237,14 +258,15 @@ def decode_client(frame: str) -> ClientMessage:
         case SubmitEdit(seq=seq, base=base):
             _check_range("seq", seq, 1)
             _check_range("base", base, 0)
-        case SetPresence(state=state, version=version):
-            _check_range("version", version, 0)
-            check_json(state)
-        case SendMessage(body=body):
-            check_json(body)
+            return message
         case Hello(version=version):
             _check_range("version", version or 0, 0)
-    return message
+            return message
+        case _UnreadPresence(state=state, version=version):
+            _check_range("version", version, 0)
+            return SetPresence(state, version)
+        case _UnreadMessage(body=body):
+            return SendMessage(body)
 
 
 def decode_server(frame: str) -> ServerMessage:
@@ -266,6 +288,30 @@ def edit_event(commit: Commit) -> EditEvent:
 def encode_edits(commits: Iterable[Commit]) -> str:
     """The frame that carries a run of commits."""
     return encode(Edits([edit_event(commit) for commit in commits]))
+
+
+def checked_json(raw: msgspec.Raw, limit: int, what: str) -> msgspec.Raw | None:
+    """An untrusted JSON value that is passed on, as the bytes it is passed on in; None for null.
+
+    Its length is looked at before anything else. Raises TooLarge, which says `what` is, and
+    Malformed, like `check_json`.
+    """
+    _check_size(memoryview(raw).nbytes, limit, what)
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise Malformed(f"{what} is not JSON as we take it: {error}") from None
+    if value is None:
+        return None
+    check_json(value)
+    encoded = _encoder.encode(value)
+    _check_size(len(encoded), limit, what)
+    return msgspec.Raw(encoded)
+
+
+def _check_size(size: int, limit: int, what: str) -> None:
+    if size > limit:
+        raise TooLarge(f"{what} of {size} bytes, {limit} are allowed")
 
 
 def check_json(value: object, depth: int = MAX_JSON_DEPTH) -> None:

@@ -299,7 +299,7 @@ async def test_a_newer_connection_of_the_same_client_replaces_the_older() -> Non
         new.say(native.SetPresence("new", 0))
         assert isinstance(await old.wait_ended(), Replaced)
         board = made.session().presence
-        while [entry.state for entry in board.everyone()] != ["new"]:
+        while [msgspec.json.decode(entry.state) for entry in board.everyone()] != ["new"]:
             await new.next(native.PresenceUpdate)
 
 
@@ -388,7 +388,7 @@ async def test_a_replaced_connection_does_nothing_more_even_if_its_client_does_n
         await new.next(native.PresenceUpdate)
         assert isinstance(await old.wait_ended(), Replaced)
         board = made.session().presence
-        assert [entry.state for entry in board.everyone()] == ["new"]
+        assert [msgspec.json.decode(entry.state) for entry in board.everyone()] == ["new"]
         assert made.session().version == 1
 
 
