@@ -2,10 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NODE_DIRS := tests/node
+NODE_DIRS := tests/node tests/compat/node tests/e2e/node
 SOURCES := collab clients/python tests
 
-.PHONY: help install run test check fmt bench lock clean
+.PHONY: help install run test check fmt bench web lock clean
 
 help:
 	@echo "make install  set up .venv (the others do it when they need it)"
@@ -56,6 +56,11 @@ fmt: $(VENV)/.installed
 bench: install
 	$(BIN)/python -m tests.bench
 
+# The pages in collab/web/static are built from clients/web; a test checks that they are up to date.
+web:
+	npm ci --prefix clients/web --no-audit --no-fund --loglevel=error
+	npm run build --prefix clients/web
+
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
@@ -64,4 +69,4 @@ lock: $(VENV)/.installed
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(addsuffix /node_modules,$(NODE_DIRS) clients/web) .mypy_cache .ruff_cache .pytest_cache .hypothesis

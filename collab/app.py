@@ -15,7 +15,7 @@ from collab.catalog import Catalog
 from collab.registry import open_registry
 from collab.settings import Settings, load_settings
 from collab.storage.connect import open_store
-from collab.web import api, socket
+from collab.web import api, hocuspocus, pages, socket, ywebsocket
 from collab.web.auth import Authenticator
 
 
@@ -46,5 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.auth = Authenticator(settings)
     api.install(app)
+    pages.install(app)
     socket.install(app)
+    ywebsocket.install(app)
+    hocuspocus.install(app)
     return app

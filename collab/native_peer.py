@@ -22,7 +22,6 @@ from collab.errors import (
     Restarting,
     StaleSequence,
     TooLarge,
-    WrongType,
 )
 from collab.greeting import Greeter, presence_entry
 from collab.peer import Peer, Wire
@@ -31,9 +30,6 @@ from collab.protocols import native
 from collab.session import Session
 from collab.settings import Settings
 from collab.words import Access, Edit, author_of, check_client_id, digest_of
-
-# Types that are spoken over this protocol.
-_TYPES = frozenset({"text", "richtext"})
 
 
 class NativePeer(Peer[str, str]):
@@ -52,8 +48,6 @@ class NativePeer(Peer[str, str]):
         access: Access,
         settings: Settings,
     ) -> None:
-        if session.type.name not in _TYPES:
-            raise WrongType(f"a {session.type.name} document is not spoken over this protocol")
         author = author_of(check_client_id(hello.client))
         super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
         self._hello = hello

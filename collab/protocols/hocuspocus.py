@@ -123,7 +123,7 @@ def split_address(address: str) -> tuple[str, str | None]:
 
 def encode(address: str, message: ClientMessage | ServerMessage) -> bytes:
     """The frame that carries `message` under `address`."""
-    return under(address, _encode_message(message))
+    return under(address, encode_body(message))
 
 
 def under(address: str, body: bytes) -> bytes:
@@ -184,7 +184,8 @@ def decode_server(frame: bytes) -> FromServer | Ping | Pong:
     return FromServer(address, message)
 
 
-def _encode_message(message: ClientMessage | ServerMessage) -> bytes:
+def encode_body(message: ClientMessage | ServerMessage) -> bytes:
+    """What follows the address in the frame of `message`."""
     match message:
         case SyncStatus(durable=durable):
             return b"\x08\x01" if durable else b"\x08\x00"

@@ -26,8 +26,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """An operation that may get a place in the log.
 
     `unseen` are the operations of the commits that its author had not seen, oldest first; None:
-    it is meant for whatever is there when its turn comes. `named`: its name has to be remembered, so
-    it needs a commit even if it changes nothing.
+    it is meant for whatever is there when its turn comes. `named`: its name has to be remembered,
+    so it needs a commit even if it changes nothing.
     """
 
     operation: Any
@@ -76,11 +76,7 @@ class DocumentType(Protocol):
         ...
 
     def encode(self, operation: Any) -> bytes:
-        """The operation for the log."""
-        ...
-
-    def to_json(self, encoded: bytes) -> bytes:
-        """An encoded operation as one JSON value: Delta's own form, base64 of a Yjs update."""
+        """The operation for the log and the streams: one JSON value."""
         ...
 
     def place(self, state: Any, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:

@@ -65,9 +65,6 @@ class DeltaType:
     def encode(self, operation: Delta) -> bytes:
         return _encoder.encode(operation)
 
-    def to_json(self, encoded: bytes) -> bytes:
-        return encoded
-
     def place(self, state: Rope, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
         """Over each commit in turn, never over a composition of them: the two differ."""
         placed: list[Delta] = []

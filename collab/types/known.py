@@ -8,8 +8,9 @@ from __future__ import annotations
 from collab.errors import WrongType
 from collab.types import DocumentType
 from collab.types.delta import RICHTEXT, TEXT
+from collab.types.yjs import YJS
 
-_KNOWN: dict[str, DocumentType] = {kind.name: kind for kind in (TEXT, RICHTEXT)}
+_KNOWN: dict[str, DocumentType] = {kind.name: kind for kind in (TEXT, RICHTEXT, YJS)}
 
 
 def document_type(name: str) -> DocumentType:

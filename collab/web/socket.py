@@ -11,7 +11,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
-from collab.errors import DocumentNotFound, HelloTimeout, NotSignedIn
+from collab.errors import DocumentNotFound, HelloTimeout, NotSignedIn, WrongType
 from collab.native_peer import NativePeer
 from collab.peer import Wire
 from collab.protocols import native
@@ -20,6 +20,9 @@ from collab.settings import Settings
 from collab.web.auth import Authenticator, Principal, bearer
 from collab.web.wires import TextWire, converse
 from collab.words import Access, check_client_id, check_document_id
+
+# Types that are edited over this protocol.
+_TYPES = frozenset({"text", "richtext"})
 
 
 async def document_socket(websocket: WebSocket) -> None:
@@ -59,6 +62,8 @@ async def serve(
         raise DocumentNotFound
     create = hello.create if access >= Access.WRITE and hello.epoch is None else None
     async with registry.open(id, create=create) as session:
+        if session.type.name not in _TYPES:
+            raise WrongType(f"a {session.type.name} document is not edited over this protocol")
         peer = NativePeer(
             session, wire, hello, user=principal.user, access=access, settings=settings
         )

@@ -1,0 +1,71 @@
+"""The endpoint of npm's `y-websocket`: one document a socket, its name in the path.
+
+The document is made on first use where the caller may write. Knows nothing of updates.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.websockets import WebSocket
+
+from collab.errors import CollabError, DocumentNotFound
+from collab.protocols import ywebsocket
+from collab.protocols.native import CloseCode
+from collab.registry import Registry
+from collab.web.auth import Authenticator, bearer
+from collab.web.closing import close_code
+from collab.web.wires import BinaryWire, converse
+from collab.words import Access, check_document_id
+from collab.yjs_peer import Heard, YjsPeer
+
+# Newer providers take 4400 to 4499 as final; these pass.
+_PASSING = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
+
+
+class YWebsocketWire:
+    """A websocket whose frames are heard decoded."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._wire = BinaryWire(websocket)
+
+    async def receive(self) -> Heard:
+        return ywebsocket.decode_client(await self._wire.receive())
+
+    async def send(self, frame: bytes) -> None:
+        await self._wire.send(frame)
+
+
+async def yjs_socket(websocket: WebSocket) -> None:
+    """Serve one connection."""
+
+    async def talk() -> None:
+        state = websocket.app.state
+        registry: Registry = state.registry
+        auth: Authenticator = state.auth
+        id: str = check_document_id(websocket.path_params["id"])
+        token = websocket.query_params.get("token") or bearer(websocket.headers)
+        principal = auth.authenticate(token)
+        access = principal.access(id)
+        if access < Access.READ:
+            raise DocumentNotFound
+        async with registry.open(id, create="yjs" if access >= Access.WRITE else None) as session:
+            peer = YjsPeer(
+                session,
+                YWebsocketWire(websocket),
+                user=principal.user,
+                access=access,
+                settings=state.settings,
+            )
+            await peer.run()
+
+    await converse(websocket, talk, code_of=_code)
+
+
+def _code(error: CollabError) -> int:
+    code = close_code(error)
+    return CloseCode.TRY_LATER if code in _PASSING else code
+
+
+def install(app: FastAPI) -> None:
+    """Add the endpoint."""
+    app.router.add_websocket_route("/yjs/{id:path}", yjs_socket, "yjs")

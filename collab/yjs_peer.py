@@ -1,0 +1,231 @@
+"""A connection of a Yjs editor: sync and awareness of y-protocols, over y-websocket or Hocuspocus.
+
+Owns what those messages do. Updates have no names: a Yjs update that comes twice changes nothing.
+The replica is the type's; what leaves here is committed state only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from collab.authority import Outcome
+from collab.errors import CollabError, NotAllowed, TooLarge, UpdateGap, WrongType
+from collab.peer import Peer, Wire
+from collab.presence import Message, Presence
+from collab.protocols import hocuspocus, ywebsocket
+from collab.protocols.ywebsocket import AwarenessEntry
+from collab.session import Session
+from collab.settings import Settings
+from collab.types.yjs import YJS
+from collab.words import Access, Commit, Edit, author_of
+
+Heard: TypeAlias = ywebsocket.ClientMessage | hocuspocus.ClientMessage
+
+
+class YjsPeer(Peer[Heard, bytes]):
+    """A connection that may read the document. Its wire hears decoded messages, and sends the
+    frames of y-websocket, which are the bodies of Hocuspocus' frames too."""
+
+    def __init__(
+        self,
+        session: Session,
+        wire: Wire[Heard, bytes],
+        *,
+        user: str | None,
+        access: Access,
+        settings: Settings,
+    ) -> None:
+        if session.type is not YJS:
+            raise WrongType(f"a {session.type.name} document has no Yjs content")
+        author = author_of(secrets.token_hex(16))
+        super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
+        self._asked: bytes | None = None  # the state vector of an unanswered step 1
+        self._own: set[int] = set()
+        self._introduced = False
+
+    async def _greet(self) -> list[bytes]:
+        await self._session.refresh()
+        self.cursor = self._session.version
+        self._presence_cursor = self._session.presence.stamp
+        frames = [self._step_1()]
+        if entries := _entries(self._session.presence.everyone()):
+            frames.append(ywebsocket.encode(ywebsocket.Awareness(entries)))
+        return frames
+
+    def _step_1(self) -> bytes:
+        return ywebsocket.encode(ywebsocket.SyncStep1(YJS.vector(self._session.state)))
+
+    def _leave(self) -> None:
+        gone = [self._withdraw(client) for client in self._own]
+        if any(gone):
+            self._session.wake_followers()
+
+    def _withdraw(self, client: int) -> bool:
+        """Take the client's awareness away, with the clock after its last: so all accept it."""
+        board, key = self._session.presence, str(client)
+        clock = board.last_version(key)
+        return clock is not None and board.remove(key, self, version=clock + 1)
+
+    # What comes in --------------------------------------------------------------------------------
+
+    def _receive(self, frame: Heard) -> None:
+        match frame:
+            case ywebsocket.SyncStep1(state_vector=vector):
+                # The newest question is answered, when it can be sent: one answer is enough.
+                self._asked = YJS.check_vector(vector)
+                self.wake()
+            case ywebsocket.SyncStep2(update=update) | ywebsocket.SyncUpdate(update=update):
+                self._submit(update)
+            case ywebsocket.Awareness(entries=entries):
+                self._show(entries)
+            case ywebsocket.QueryAwareness():
+                self._presence_cursor = -1
+                self.wake()
+
+    def _submit(self, update: bytes) -> None:
+        edit = Edit(self.author, 0, None, YJS.parse(update), b"", self.user)
+        self._submit_edit(edit, self._answer)
+
+    def _answer(self, outcome: Outcome) -> None:
+        match outcome:
+            case UpdateGap():
+                # Something before it is missing here: ask for everything we lack.
+                self._put(self._step_1())
+            case NotAllowed():
+                # Never a step 1: the provider would send the same content for ever.
+                self._deny(outcome)
+            case CollabError():
+                self.end(outcome)
+
+    def _deny(self, refusal: NotAllowed) -> None:
+        self._put(ywebsocket.encode(ywebsocket.AuthDenied(str(refusal))))
+
+    def _show(self, entries: Sequence[AwarenessEntry]) -> None:
+        """Take over what the client shows of itself; drop what it repeats of others."""
+        first, self._introduced = not self._introduced, True
+        changed = [self._show_one(entry, introduces=first) for entry in entries]
+        if any(changed):
+            self._session.wake_followers()
+
+    def _show_one(self, entry: AwarenessEntry, *, introduces: bool) -> bool:
+        board = self._session.presence
+        key = str(entry.client_id)
+        owner = board.owner(key)
+        if owner is not self and owner is not None and not (introduces and self._same_user(owner)):
+            return False
+        known = board.last_version(key)
+        if owner is not self and known is not None and not introduces and entry.clock <= known:
+            return False  # someone who has left, as another client remembers it
+        if entry.state is None:
+            return owner is self and self._withdraw(entry.client_id)
+        if len(entry.state) > self._settings.max_presence_bytes:
+            return False
+        state = msgspec.Raw(entry.state.encode())
+        clock = entry.clock
+        if known is not None and clock <= known:
+            if owner is self and clock == known:
+                return False  # heard back from itself
+            # Its own clock fell behind the one of its removal, which everybody has seen.
+            clock = known + 1
+        self._own.add(entry.client_id)
+        board.put(Presence(key, self.user, state, clock), self)
+        return True
+
+    def _same_user(self, owner: object) -> bool:
+        return isinstance(owner, YjsPeer) and owner.user == self.user
+
+    # What goes out --------------------------------------------------------------------------------
+
+    def _news(self) -> list[bytes]:
+        frames: list[bytes] = []
+        session = self._session
+        if self._asked is not None:
+            vector, self._asked = self._asked, None
+            self.cursor = session.version
+            missing = YJS.update_since(session.state, vector)
+            frames.append(ywebsocket.encode(ywebsocket.SyncStep2(missing)))
+        elif self.cursor < session.version:
+            frames.append(self._stream())
+        if self._presence_cursor < session.presence.stamp:
+            frames += self._awareness()
+        return frames
+
+    def _stream(self) -> bytes:
+        run = self._session.frame_after(self.cursor, encode_updates)
+        if run is None:
+            self.cursor = self._session.version
+            everything = YJS.update_since(self._session.state, None)
+            return ywebsocket.encode(ywebsocket.SyncUpdate(everything))
+        frame, self.cursor = run
+        return frame
+
+    def _awareness(self) -> list[bytes]:
+        board = self._session.presence
+        changes, _ = board.changes_after(self._presence_cursor)
+        self._presence_cursor = board.stamp
+        entries = _entries(changes)
+        return [ywebsocket.encode(ywebsocket.Awareness(entries))] if entries else []
+
+
+class HocuspocusPeer(YjsPeer):
+    """One document of a Hocuspocus connection."""
+
+    def _receive(self, frame: Heard) -> None:
+        if isinstance(frame, hocuspocus.Stateless):
+            self._post(frame.payload)
+        else:
+            super()._receive(frame)
+
+    def _answer(self, outcome: Outcome) -> None:
+        """Exactly one status for every update or step 2: the provider counts them."""
+        saved = not isinstance(outcome, CollabError)
+        self._put(hocuspocus.encode_body(hocuspocus.SyncStatus(saved)))
+        super()._answer(outcome)
+
+    def _deny(self, refusal: NotAllowed) -> None:
+        """The status says it."""
+
+    def _post(self, payload: str) -> None:
+        if not self._may_write():
+            return
+        size = len(payload.encode())
+        if size > self._settings.max_message_bytes:
+            raise TooLarge(f"a message of {size} bytes, {self._settings.max_message_bytes} allowed")
+        self._session.messages.post(Message(self.author, self.user, payload, size))
+        self._session.wake_followers()
+
+    def _news(self) -> list[bytes]:
+        frames = super()._news()
+        board = self._session.messages
+        if self._message_cursor < board.count:
+            for message in board.after(self._message_cursor):
+                if message.author != self.author:
+                    frames.append(hocuspocus.encode_body(hocuspocus.Stateless(_text(message.body))))
+            self._message_cursor = board.count
+        return frames
+
+
+def encode_updates(commits: Sequence[Commit]) -> bytes:
+    """A run of commits as one update message."""
+    return ywebsocket.encode(ywebsocket.SyncUpdate(YJS.merge(commits)))
+
+
+def _entries(presences: Sequence[Presence]) -> tuple[AwarenessEntry, ...]:
+    """Presence as y-protocols have it."""
+    return tuple(
+        AwarenessEntry(
+            int(each.author),
+            each.version,
+            None if each.state is None else bytes(each.state).decode(),
+        )
+        for each in presences
+        if each.author.isdecimal()
+    )
+
+
+def _text(body: object) -> str:
+    return body if isinstance(body, str) else msgspec.json.encode(body).decode()
