@@ -23,7 +23,8 @@ const HOCUSPOCUS = {
   "hocuspocus-3": [Provider3, Websocket3],
   "hocuspocus-4": [Provider4, Websocket4],
 };
-const QUICK_RETRY = { delay: 50, minDelay: 50, maxDelay: 500 };
+export const RETRY_MS = 50;
+const QUICK_RETRY = { delay: RETRY_MS, minDelay: RETRY_MS, maxDelay: 10 * RETRY_MS };
 
 class Client {
   constructor(options) {

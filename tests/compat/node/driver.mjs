@@ -5,11 +5,11 @@
 
 import { createInterface } from "node:readline";
 
-import { open } from "./clients.mjs";
+import { RETRY_MS, open } from "./clients.mjs";
 import { contains, describe, fingerprint, randomEdits } from "./edits.mjs";
 
 const POLL_MS = 5;
-const CLOSED = 3; // a readyState
+const [OPEN, CLOSED] = [1, 3]; // states of a socket
 const clients = new Map();
 const frames = new Map(); // of clients without a server: what they sent
 const loads = new Map(); // timers of clients that keep editing
@@ -62,12 +62,18 @@ const COMMANDS = {
 
   connect: ({ client }) => find(client).connect(),
 
-  /** Resolves once the socket is closed. */
-  disconnect({ client, seconds }) {
+  /** Resolves once the socket is closed and stays so. */
+  async disconnect({ client, seconds }) {
     const leaving = find(client);
-    const { current } = leaving.wire;
+    const { readyState } = leaving.wire.current;
     leaving.disconnect();
-    return until(() => current.readyState === CLOSED, seconds, () => leaving.status());
+    if (readyState !== OPEN) {
+      // Hocuspocus 2.x and 3.x dial again once more if they were told while they waited to
+      await new Promise((resolve) => setTimeout(resolve, 3 * RETRY_MS));
+      leaving.disconnect();
+    }
+    const isClosed = () => leaving.wire.current.readyState === CLOSED;
+    await until(isClosed, seconds, () => leaving.status());
   },
 
   cut: ({ client }) => find(client).cut(),
