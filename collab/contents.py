@@ -27,7 +27,7 @@ from collab.errors import (
 from collab.loading import load_state, replay
 from collab.registry import Registry
 from collab.session import Session
-from collab.storage import Loaded, Store
+from collab.storage import PAGE_BYTES, Loaded, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
@@ -273,14 +273,14 @@ class Contents:
             return await self._submit(session, base, parsed, digest_of(base, operation), writer)
 
     async def edits(self, id: str, after: int, limit: int, epoch: str | None = None) -> Page:
-        """At most `limit` commits that follow version `after`.
+        """At most `limit` commits that follow version `after`, of 1 MiB together or one at least.
 
         Raises DocumentNotFound, PreconditionFailed (another epoch), BelowFloor, BaseAboveHead.
         """
         document = await self.row(id)
         if epoch is not None and epoch != document.epoch:
             raise PreconditionFailed(_OTHER_EPOCH)
-        commits = await self._store.read(id, document.epoch, after, limit)
+        commits = await self._store.read(id, document.epoch, after, limit, max_bytes=PAGE_BYTES)
         reached = max(document.version, commits[-1].version if commits else 0)
         return Page(Head(document.epoch, reached), commits)
 

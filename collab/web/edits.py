@@ -69,7 +69,11 @@ async def read_edits(
     since: Annotated[int, Query(ge=0, le=MAX_INTEGER)] = 0,
     limit: Annotated[
         int | None,
-        Query(ge=1, le=MAX_INTEGER, description="Of a JSON page at most 1000 (the default)."),
+        Query(
+            ge=1,
+            le=MAX_INTEGER,
+            description="Of a JSON page at most 1000 (the default); its size may end it sooner.",
+        ),
     ] = None,
     epoch: Annotated[str | None, Query(max_length=64)] = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",

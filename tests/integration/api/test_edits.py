@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 
+from collab.web import edits
 from collab.web.auth import Authenticator, Principal
-from collab.words import Access
+from collab.words import Access, Commit
 from tests.integration.api.asgi import Server, problem, serving
 
 pytestmark = pytest.mark.anyio
@@ -235,10 +237,10 @@ async def test_lines_that_break_off_say_so(server: Server, monkeypatch: pytest.M
         await submit(server, [{"insert": text}])
     read = server.registry.store.read
 
-    async def deleted_meanwhile(id: str, epoch: str, after: int, limit: int) -> Any:
+    async def deleted_meanwhile(id: str, epoch: str, after: int, limit: int, **more: int) -> Any:
         if after > 0:
             await server.registry.store.delete(id)
-        return await read(id, epoch, after, limit)
+        return await read(id, epoch, after, limit, **more)
 
     monkeypatch.setattr(server.registry.store, "read", deleted_meanwhile)
     headers = {"Accept": "application/x-ndjson"}
@@ -246,3 +248,36 @@ async def test_lines_that_break_off_say_so(server: Server, monkeypatch: pytest.M
     assert [json.loads(line).get("version") for line in lines] == [1, 2, None]
     assert json.loads(lines[-1])["code"] == "document_not_found"
     assert row["version"] == 1
+
+
+async def test_pages_of_the_log_end_by_their_size_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.make("a")
+    for number in range(5):
+        assert (await server.type("a", str(number) * 400_000)).status_code == 200
+    seen: list[list[int]] = []
+    since: int | None = 0
+    while since is not None:
+        answer = await server.client.get("/v1/documents/a/edits", params={"since": since})
+        assert len(answer.content) < 2**20 + 1000
+        page = answer.json()
+        seen.append([edit["version"] for edit in page["edits"]])
+        since = page["next"]
+    assert seen == [[1, 2], [3, 4], [5]]
+    sizes: list[int] = []
+    encode = edits._encode_lines
+
+    def measured(commits: Sequence[Commit]) -> bytes:
+        lines = encode(commits)
+        sizes.append(len(lines))
+        return lines
+
+    monkeypatch.setattr(edits, "_encode_lines", measured)
+    answer = await server.client.get(
+        "/v1/documents/a/edits", headers={"Accept": "application/x-ndjson"}
+    )
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["version"] for line in lines] == [1, 2, 3, 4, 5]
+    assert len(sizes) == 3
+    assert max(sizes) < 2**20 + 1000
