@@ -6,7 +6,6 @@ Owns how errors end a command: one line on standard error and exit code 1, never
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import httpx
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
+from collab import __version__
 from collab.commands import documents, replay, tail, token, transfer
 from collab.commands.console import ERR, OUT
 from collab.commands.remote import CommandError
@@ -46,7 +46,7 @@ class ServeCommand(TyperCommand):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        OUT.print(f"collab {version('collab')}")
+        OUT.print(f"collab {__version__}")
         raise typer.Exit
 
 

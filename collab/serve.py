@@ -44,7 +44,9 @@ def serve(app: Starlette, settings: Settings) -> None:
     """
     configure_logging(settings.log_format, settings.log_level)
     settings.check_exposure()
-    listeners = listen(settings.host, settings.port)
+    listeners = listen(
+        settings.host, settings.port, settings.name_of("host"), settings.name_of("port")
+    )
     try:
         anyio.run(
             _run,
@@ -63,15 +65,18 @@ def serve(app: Starlette, settings: Settings) -> None:
             listener.close()
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of `host`; raises ConfigurationError.
+def listen(
+    host: str, port: int, host_name: str = "HOST", port_name: str = "PORT"
+) -> list[socket.socket]:
+    """Sockets that listen on every address of `host`; raises ConfigurationError, which calls the
+    two settings by their names.
 
     Port 0 takes any free port, the same for all addresses.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
-        raise ConfigurationError(f"HOST {host} is not an address of this machine") from None
+        raise ConfigurationError(f"{host_name} {host} is not an address of this machine") from None
     listeners: list[socket.socket] = []
     refusal: OSError | None = None
     for family, kind, protocol, _, address in dict.fromkeys(addresses):
@@ -88,7 +93,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
             return listeners
     for listener in listeners:
         listener.close()
-    raise ConfigurationError(_why_not(host, port, refusal))
+    raise ConfigurationError(_why_not(host, port, host_name, port_name, refusal))
 
 
 def _bind(
@@ -109,14 +114,16 @@ def _bind(
     return listener
 
 
-def _why_not(host: str, port: int, refusal: OSError | None) -> str:
+def _why_not(host: str, port: int, host_name: str, port_name: str, refusal: OSError | None) -> str:
     match refusal.errno if refusal else None:
         case errno.EADDRINUSE:
-            return f"port {port} on {host} is in use: stop what uses it, or set PORT to another"
+            return (
+                f"port {port} on {host} is in use: stop what uses it, or set {port_name} to another"
+            )
         case errno.EACCES:
-            return f"port {port} may not be used by this user: set PORT to one above 1023"
+            return f"port {port} may not be used by this user: set {port_name} to one above 1023"
         case _:
-            return f"HOST {host} is not an address of this machine"
+            return f"{host_name} {host} is not an address of this machine"
 
 
 class _Server(uvicorn.Server):

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from types import LambdaType
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -27,7 +34,7 @@ MAX_BYTES = 1024 * MIB
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHORTEST_KEY_BYTES = 32
 KEY_ADVICE = "make one with: openssl rand -hex 32"
-FLAGS = {"host": "--host", "port": "--port", "workers": "--workers"}
+OPTIONS = {"host": "--host", "port": "--port", "workers": "--workers"}
 
 LogFormat: TypeAlias = Literal["console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
@@ -248,6 +255,12 @@ class Settings(BaseSettings):
         "COLLAB_LOG_LEVEL", "info", "debug, info, warning, error or critical"
     )
 
+    _by_option: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def name_of(self, setting: str) -> str:
+        """What the operator wrote: the variable, and the option if the value came from there."""
+        return _name_of(setting, self._by_option)
+
     @property
     def development_mode(self) -> bool:
         """No key to check tokens with: everyone may write, so only this machine may connect."""
@@ -263,15 +276,16 @@ class Settings(BaseSettings):
         """Refuse to let other machines in without a key that holds; raises ConfigurationError."""
         if is_loopback(self.host):
             return
+        host = self.name_of("host")
         if self.development_mode:
             raise ConfigurationError(
-                "HOST is reachable from other machines, and without COLLAB_SECRET_KEY anyone "
+                f"{host} is reachable from other machines, and without COLLAB_SECRET_KEY anyone "
                 "could write: set COLLAB_SECRET_KEY to a long random text "
-                f"({KEY_ADVICE}), or HOST to 127.0.0.1"
+                f"({KEY_ADVICE}), or {host} to 127.0.0.1"
             )
         if self.weak_key:
             raise ConfigurationError(
-                "HOST is reachable from other machines, and COLLAB_SECRET_KEY has less than "
+                f"{host} is reachable from other machines, and COLLAB_SECRET_KEY has less than "
                 f"{SHORTEST_KEY_BYTES} bytes: {KEY_ADVICE}"
             )
 
@@ -304,24 +318,29 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         problems = [
-            f"{_variable_of(detail, given)} {_in_words(detail)}"
+            f"{_name_of(_setting_of(detail), given.keys())} {_in_words(detail)}"
             for detail in error.errors(include_input=False, include_url=False)
             if detail["type"] != "default_factory_not_called"
         ]
         raise ConfigurationError("\n".join(problems)) from None
+    settings._by_option = frozenset(given) & OPTIONS.keys()
+    return settings
 
 
-def _variable_of(detail: ErrorDetails, given: Mapping[str, Any]) -> str:
-    """What the reader wrote: the variable, and the option if it came from there."""
+def _setting_of(detail: ErrorDetails) -> str:
     told = str(detail["loc"][0]) if detail["loc"] else "the settings"
-    for name, field in Settings.model_fields.items():
-        if told in (name, field.validation_alias):
-            flag = FLAGS.get(name) if name in given else None
-            return f"{field.validation_alias} ({flag})" if flag else str(field.validation_alias)
-    return told
+    fields = Settings.model_fields.items()
+    return next((name for name, field in fields if field.validation_alias == told), told)
+
+
+def _name_of(setting: str, by_option: Set[str]) -> str:
+    field = Settings.model_fields.get(setting)
+    variable = str(field.validation_alias) if field else setting
+    option = OPTIONS.get(setting) if setting in by_option else None
+    return f"{variable} ({option})" if option else variable
 
 
 def _in_words(detail: ErrorDetails) -> str:

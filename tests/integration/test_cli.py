@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from collab import __version__
 from collab.storage.schema import REVISIONS
 from tests.integration.process import ServerProcess
 from tests.integration.process import server as serving
@@ -313,7 +313,7 @@ def test_migrate_makes_the_database(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_the_version_is_told(shell: Shell) -> None:
-    assert shell.local("--version")[0] == f"collab {version('collab')}\n"
+    assert shell.local("--version")[0] == f"collab {__version__}\n"
 
 
 def trace_file(path: Path, **trace: Any) -> str:

@@ -102,6 +102,12 @@ def test_a_problem_names_the_option_it_came_from(monkeypatch: pytest.MonkeyPatch
         "PORT must be at least 0",
         "WEB_CONCURRENCY (--workers) must be 1: this version runs one process per database",
     ]
+    monkeypatch.delenv("PORT")
+    settings = load_settings(host="0.0.0.0", port=1, idle_seconds=1.0)
+    with pytest.raises(ConfigurationError, match=r"^HOST \(--host\) is reachable"):
+        settings.check_exposure()
+    names = [settings.name_of(name) for name in ("port", "workers", "idle_seconds")]
+    assert names == ["PORT (--port)", "WEB_CONCURRENCY", "COLLAB_IDLE_SECONDS"]
     assert problems(port=99999) == ["PORT (--port) must be at most 65535"]
 
 
