@@ -15,6 +15,7 @@ from collab.catalog import Catalog
 from collab.registry import open_registry
 from collab.settings import Settings, load_settings
 from collab.storage.connect import open_store
+from collab.types.yjs_trial import Trial
 from collab.web import api, hocuspocus, pages, socket, ywebsocket
 from collab.web.auth import Authenticator
 
@@ -28,14 +29,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with (
-            open_store(settings.database_url) as store,
-            open_registry(store, settings) as registry,
-        ):
-            app.state.registry = registry
-            app.state.catalog = Catalog(store, registry, settings)
-            app.state.drain = registry.drain
-            yield
+        with Trial() as app.state.trial:
+            async with (
+                open_store(settings.database_url) as store,
+                open_registry(store, settings) as registry,
+            ):
+                app.state.registry = registry
+                app.state.catalog = Catalog(store, registry, settings)
+                app.state.drain = registry.drain
+                yield
 
     app = FastAPI(
         title="collab",

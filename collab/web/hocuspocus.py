@@ -19,6 +19,7 @@ from collab.protocols import hocuspocus
 from collab.registry import Registry
 from collab.settings import Settings
 from collab.web.auth import Authenticator, Principal, bearer
+from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
 from collab.words import Access, check_document_id
 from collab.yjs_peer import Heard, HocuspocusPeer
@@ -73,7 +74,7 @@ class Conversation:
     """What goes on over one socket."""
 
     def __init__(self, websocket: WebSocket) -> None:
-        state = websocket.app.state
+        state = self._state = websocket.app.state
         self._wire = BinaryWire(websocket)
         self._registry: Registry = state.registry
         self._settings: Settings = state.settings
@@ -124,7 +125,7 @@ class Conversation:
             case _:
                 # 2.x sends no token if it has none, or has it in the URL.
                 channel = channel or self._open(address, "", tasks)
-                await channel.put(message)
+                await channel.put(await tried(message, self._state))
 
     def _open(self, address: str, token: str, tasks: TaskGroup) -> Channel:
         if len(self._channels) >= _MAX_DOCUMENTS:

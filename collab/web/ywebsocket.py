@@ -14,6 +14,7 @@ from collab.protocols.native import CloseCode
 from collab.registry import Registry
 from collab.web.auth import Authenticator, bearer
 from collab.web.closing import close_code
+from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
 from collab.words import Access, check_document_id
 from collab.yjs_peer import Heard, YjsPeer
@@ -27,9 +28,10 @@ class YWebsocketWire:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._wire = BinaryWire(websocket)
+        self._state = websocket.app.state
 
     async def receive(self) -> Heard:
-        return ywebsocket.decode_client(await self._wire.receive())
+        return await tried(ywebsocket.decode_client(await self._wire.receive()), self._state)
 
     async def send(self, frame: bytes) -> None:
         await self._wire.send(frame)
