@@ -169,7 +169,7 @@ def test_what_a_server_encodes_is_decoded(address: str, message: ServerMessage) 
 _FRAMES = st.builds(encode, ADDRESSES, HOCUSPOCUS_CLIENT | HOCUSPOCUS_SERVER)
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=600)
 @given(st.binary() | mutated(_FRAMES))
 def test_any_bytes_are_a_message_or_malformed(frame: bytes) -> None:
     with contextlib.suppress(Malformed):

@@ -102,7 +102,7 @@ def test_what_a_server_encodes_is_decoded(message: ServerMessage) -> None:
     assert decode_server(encode(message)) == message
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=600)
 @given(st.binary() | mutated(Y_SERVER.map(encode)))
 def test_any_bytes_are_a_message_or_malformed(frame: bytes) -> None:
     for decode in (decode_client, decode_server):
