@@ -17,8 +17,9 @@ A batch is checked in order on a draft, which can be dropped::
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from collab.errors import DocumentBroken, InvalidOperation
 from collab.types.yjs_holdings import Holdings
@@ -48,8 +49,7 @@ _KINDS: Final[tuple[tuple[int, RootKind], ...]] = (
 """The first kind that the evidence allows; texts can hold all of these, and only they strings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """What an update would do to the replica it was checked against.
 
     `update`: what to apply, which is not always what was sent: a deletion of half a character (in

@@ -12,8 +12,9 @@ pycrdt and Yjs read differently, because what we checked must be what is applied
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from collab.errors import InvalidOperation
 from collab.types.yjs_lib0 import (
@@ -67,8 +68,7 @@ Range: TypeAlias = tuple[int, int]
 """Clocks from the first up to, and without, the second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """A well-formed update. Its parts are shared, not copied: do not change them."""
 
     raw: bytes

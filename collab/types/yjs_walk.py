@@ -81,6 +81,8 @@ class Walk:
         self.gap = self._structs() or self._deletes()
 
     def _structs(self) -> bool:
+        if len(self._sections) == 1:
+            return self._advance(0) is not None
         ready = list(range(len(self._sections) - 1, -1, -1))
         waiting: dict[int, list[tuple[int, int]]] = {}
         waiting_count = 0

@@ -5,8 +5,9 @@ Owns their bounds. Knows nothing of documents or of who may speak for which clie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from collab.errors import InvalidOperation
 from collab.types.yjs_lib0 import check_json, read_clock, read_count, read_varuint
@@ -18,8 +19,7 @@ MAX_AWARENESS_CLOCK: Final = 2**32 - 1
 """What pycrdt's own clients can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwarenessEntry:
+class AwarenessEntry(msgspec.Struct, frozen=True):
     """One client's state as it said it: a JSON text, or None once it is gone."""
 
     client: int
