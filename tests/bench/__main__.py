@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 from rich.console import Console
 
-from tests.bench import bench_delta, bench_store
+from tests.bench import bench_delta, bench_store, yjs_cases
 from tests.bench.cases import CASES, Timing, run_case
 from tests.bench.memory import measure_memory
 from tests.bench.process import (
@@ -29,9 +29,11 @@ from tests.bench.process import (
 )
 from tests.bench.report import Report, tell, this_machine, write_json, write_markdown
 from tests.bench.room import BenchFailed
+from tests.bench.yjs_joins import measure_joins
 
-EDIT, STORE, MEMORY = "edit", "store", "memory"
-PARTS = (EDIT, STORE, *(case.name for case in CASES), MEMORY)
+EDIT, STORE, MEMORY, YJS_JOIN = "edit", "store", "memory", "yjs-join"
+LOADS = dict.fromkeys(CASES, run_case) | dict.fromkeys(yjs_cases.CASES, yjs_cases.run_case)
+PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN)
 TABLE_WIDTH = 130
 # Usual and quick.
 SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
@@ -107,10 +109,12 @@ def _run(part: str, options: argparse.Namespace, cores: Cores, report: Report) -
             anyio.run(bench_store.main, url, backend_options={"use_uvloop": True})
     elif part == MEMORY:
         report.memory = measure_memory(options.count, command, cores)
+    elif part == YJS_JOIN:
+        report.joins = measure_joins(command, cores)
     else:
-        case = next(case for case in CASES if case.name == part)
+        case, run = next((case, run) for case, run in LOADS.items() if case.name == part)
         timing = Timing(warm_up=options.warm_up, measured=options.seconds)
-        report.load += run_case(case, timing, command, cores)
+        report.load += run(case, timing, command, cores)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import uvloop
@@ -44,6 +45,34 @@ CASES = (
     Case("1x500", documents=1, peers=500, writers=64),
     Case("200x5", documents=200, peers=5, writers=5, fixed_rates=(2000,)),
 )
+
+
+class Running(Protocol):
+    """A load that goes on or has come to rest, and what it counts from its beginning."""
+
+    latencies: array[float]
+    late: int
+
+    @property
+    def acks(self) -> int: ...
+
+    @property
+    def delivered(self) -> int: ...
+
+    @property
+    def frames(self) -> int: ...
+
+    def write_at_once(self) -> None: ...
+
+    def write_paced(self, rate: float) -> None: ...
+
+    def open_window(self) -> None: ...
+
+    def close_window(self) -> None: ...
+
+    async def watch(self, seconds: float) -> None: ...
+
+    async def rest(self) -> None: ...
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -92,7 +121,7 @@ class _Reading(msgspec.Struct, frozen=True):
     core: float
 
 
-def _read(load: Load, server: Server) -> _Reading:
+def _read(load: Running, server: Server) -> _Reading:
     return _Reading(
         at=time.perf_counter(),
         edits=load.acks,
@@ -119,19 +148,25 @@ async def _run(case: Case, timing: Timing, server: Server) -> list[Figures]:
     gc.disable()
     try:
         load.employ(writers)
-        load.write_at_once()
-        most = await _measure(case, "max", None, load, server, timing)
-        found = [most]
-        rates = [(f"{pace:.0%}", pace * most.edits_per_s) for pace in PACES]
-        rates += [(f"{rate}/s", rate) for rate in case.fixed_rates]
-        for name, rate in rates:
-            load.write_paced(rate)
-            found.append(await _measure(case, name, rate, load, server, timing))
+        found = await measure(case, load, server, timing)
         await _verify(load)
     finally:
         gc.enable()
         gc.unfreeze()
         await load.disconnect()
+    return found
+
+
+async def measure(case: Case, load: Running, server: Server, timing: Timing) -> list[Figures]:
+    """Figures of the most the server takes, and then of the rates."""
+    load.write_at_once()
+    most = await _measure(case, "max", None, load, server, timing)
+    found = [most]
+    rates = [(f"{pace:.0%}", pace * most.edits_per_s) for pace in PACES]
+    rates += [(f"{rate}/s", rate) for rate in case.fixed_rates]
+    for name, rate in rates:
+        load.write_paced(rate)
+        found.append(await _measure(case, name, rate, load, server, timing))
     return found
 
 
@@ -160,7 +195,7 @@ async def _gather_peers(case: Case, load: Load) -> list[Peer]:
 
 
 async def _measure(
-    case: Case, name: str, rate: float | None, load: Load, server: Server, timing: Timing
+    case: Case, name: str, rate: float | None, load: Running, server: Server, timing: Timing
 ) -> Figures:
     """Figures of the load that is running; it has ended and everything has arrived after it."""
     await load.watch(timing.warm_up)

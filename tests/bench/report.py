@@ -20,6 +20,7 @@ from collab import __version__
 from tests.bench.bench_delta import MAX_RATIO
 from tests.bench.cases import Figures
 from tests.bench.memory import Memory
+from tests.bench.yjs_joins import Joins, join_rows, join_table
 
 TARGET_CASE = "1x100"
 TARGET_EDITS_PER_S = 5000
@@ -52,6 +53,7 @@ class Report(msgspec.Struct):
     machine: Machine
     load: list[Figures] = []
     memory: Memory | None = None
+    joins: Joins | None = None
     size_ratio: float | None = None
 
 
@@ -124,6 +126,8 @@ def tell(report: Report, console: Console) -> None:
             console.print(f"[red]invalid: {figures.case}, {figures.load}: {problem}[/]")
     if report.memory is not None:
         console.print(_memory_table(report.memory))
+    if report.joins is not None:
+        console.print(join_table(report.joins))
     if held := targets(report):
         console.print(_target_table(held))
 
@@ -145,6 +149,9 @@ def write_markdown(report: Report, file: Path) -> None:
     if report.memory is not None:
         lines += ["| what | KB each |", "|---|---|"]
         lines += [f"| {what} | {size} |" for what, size in _memory_rows(report.memory)] + [""]
+    if report.joins is not None:
+        lines += ["| joining a Yjs document | |", "|---|---|"]
+        lines += [f"| {what} | {measured} |" for what, measured in join_rows(report.joins)] + [""]
     file.write_text("\n".join(lines))
 
 
