@@ -12,6 +12,7 @@ from collab.protocols import native
 from collab.wakeup import Wakeup
 from collab_client.core import Replica
 from collab_client.events import EditRefused, Event, Reconnect, Saved
+from tests.simulation import world
 from tests.simulation.network import Broken, Connection
 from tests.simulation.world import Node, World
 
@@ -30,15 +31,15 @@ class Name(msgspec.Struct, frozen=True):
 class Client:
     """Types, reconnects, and writes down what it was promised."""
 
-    def __init__(self, world: World, nodes: list[Node], number: int) -> None:
+    def __init__(self, shared: World, nodes: list[Node], number: int) -> None:
         self.replica = Replica(f"client-{number:016d}")
         self.saved: list[Name] = []
         self.typed: list[str] = []
         self.refused: list[str] = []
         self.returned: list[str] = []
-        self._world = world
+        self._world = shared
         self._nodes = nodes
-        self._random = Random(world.random.random())
+        self._random = Random(shared.random.random())
         self.node: Node | None = None
         self._connection: Connection | None = None
         self._due = Wakeup()
@@ -91,7 +92,7 @@ class Client:
     async def _connect(self, node: Node) -> None:
         random = Random(self._random.random())
         connection = self._connection = Connection(random, self._world.chances.network_seconds)
-        node.accept(connection, DOCUMENT)
+        node.accept(connection, DOCUMENT, world.native)
         try:
             hello = self.replica.connection_opened(create="text")
             if self._random.random() < self._world.chances.fresh_starts:

@@ -10,10 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from random import Random
+from typing import Any, TypeAlias
 
 import anyio
 
 from collab.wakeup import Wakeup
+
+Frame: TypeAlias = str | bytes
 
 # Frames under way in one direction before a sender has to wait.
 _WINDOW = 16
@@ -51,13 +54,13 @@ class Pipe:
 
     def __init__(self, delay: Callable[[], float]) -> None:
         self._delay = delay
-        self._frames: deque[tuple[float, str | int]] = deque()
+        self._frames: deque[tuple[float, Frame | int]] = deque()
         self._last_arrival = 0.0
         self._arrived = Wakeup()
         self._taken = anyio.Event()
         self._broken = False
 
-    async def send(self, frame: str) -> None:
+    async def send(self, frame: Frame) -> None:
         while len(self._frames) >= _WINDOW and not self._broken:
             await self._taken.wait()
         if self._broken:
@@ -69,7 +72,7 @@ class Pipe:
         if not self._broken:
             self._put(code)
 
-    async def receive(self) -> str:
+    async def receive(self) -> Any:
         while True:
             if self._broken:
                 raise Broken
@@ -96,7 +99,7 @@ class Pipe:
         self._arrived.set()
         self._taken.set()
 
-    def _put(self, frame: str | int) -> None:
+    def _put(self, frame: Frame | int) -> None:
         self._last_arrival = max(self._last_arrival, anyio.current_time() + self._delay())
         self._frames.append((self._last_arrival, frame))
         self._arrived.set()

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.simulation import virtual
+from tests.simulation import virtual, yjs_scenario
 from tests.simulation.scenario import Plan, Run, plan, simulate
 
 SEEDS = int(os.environ.get("COLLAB_SIMULATION_SEEDS", "2000"))
+YJS_SEEDS = SEEDS * 3 // 4
 FIRST = int(os.environ.get("COLLAB_TEST_SEED", "0"))
 PORTION = 100
 
@@ -37,6 +38,16 @@ def test_seeds(first: int) -> None:
                 f"seed {seed}: {plan(seed)}\nreplay: COLLAB_TEST_SEED={seed} "
                 "COLLAB_SIMULATION_SEEDS=1 make test PYTEST=tests/simulation"
             )
+            raise
+
+
+@pytest.mark.parametrize("first", range(FIRST, FIRST + YJS_SEEDS, PORTION))
+def test_yjs_seeds(first: int) -> None:
+    for seed in range(first, min(first + PORTION, FIRST + YJS_SEEDS)):
+        try:
+            yjs_scenario.simulate(plan(seed))
+        except BaseException as failure:
+            failure.add_note(f"seed {seed}: {plan(seed)}")
             raise
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import msgspec
@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from collab.errors import CollabError, StoreFailure
 from collab.peer import Disconnected
+from collab.protocols.ywebsocket import decode_client
 from collab.registry import Registry, open_registry
 from collab.settings import Settings
 from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
@@ -24,10 +25,29 @@ from collab.storage.memory import MemoryStore
 from collab.web.auth import Authenticator
 from collab.web.closing import close_code
 from collab.web.socket import serve
-from collab.words import Commit, Document, Head, Snapshot
-from tests.simulation.network import Broken, Connection, Gate
+from collab.words import Access, Commit, Document, Head, Snapshot
+from collab.yjs_peer import Heard, YjsPeer
+from tests.simulation.network import Broken, Connection, Frame, Gate
 
 T = TypeVar("T")
+
+
+Talk: TypeAlias = "Callable[[ServerWire, str, Registry], Awaitable[None]]"
+"""What serves one connection of a protocol."""
+
+
+async def native(wire: ServerWire, document: str, registry: Registry) -> None:
+    """The native protocol, as its endpoint serves it."""
+    identify = Authenticator(registry.settings).authenticate
+    await serve(wire, document, registry=registry, settings=registry.settings, identify=identify)
+
+
+async def ywebsocket(wire: ServerWire, document: str, registry: Registry) -> None:
+    """y-websocket, as its endpoint serves it."""
+    async with registry.open(document) as session:
+        heard = YjsWire(wire)
+        settings = registry.settings
+        await YjsPeer(session, heard, user=None, access=Access.WRITE, settings=settings).run()
 
 
 class Chances(msgspec.Struct, frozen=True):
@@ -136,7 +156,7 @@ class ServerWire:
         self._connection = connection
         self._gate = gate
 
-    async def receive(self) -> str:
+    async def receive(self) -> Any:
         try:
             frame = await self._connection.up.receive()
         except Broken:
@@ -144,12 +164,25 @@ class ServerWire:
         await self._gate.passage()
         return frame
 
-    async def send(self, frame: str) -> None:
+    async def send(self, frame: Frame) -> None:
         await self._gate.passage()
         try:
             await self._connection.down.send(frame)
         except Broken:
             raise Disconnected from None
+
+
+class YjsWire:
+    """The same, with what a Yjs peer hears decoded."""
+
+    def __init__(self, wire: ServerWire) -> None:
+        self._wire = wire
+
+    async def receive(self) -> Heard:
+        return decode_client(await self._wire.receive())
+
+    async def send(self, frame: bytes) -> None:
+        await self._wire.send(frame)
 
 
 class Node:
@@ -162,7 +195,6 @@ class Node:
         self._stop = anyio.Event()
         self._scope = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
-        self._auth = Authenticator(world.settings)
 
     async def run(self) -> None:
         """Serve, and start again after every stop, for ever."""
@@ -200,21 +232,17 @@ class Node:
         await anyio.sleep(seconds)
         self._gate.open()
 
-    def accept(self, connection: Connection, document: str) -> None:
-        """Serve a new connection; raises Broken if nobody is listening."""
+    def accept(self, connection: Connection, document: str, talk: Talk) -> None:
+        """Serve a new connection in the protocol of `talk`; raises Broken if nobody listens."""
         if self._tasks is None or self.registry is None:
             raise Broken
-        self._tasks.start_soon(self._serve, connection, document, self.registry)
+        self._tasks.start_soon(self._serve, connection, document, self.registry, talk)
 
-    async def _serve(self, connection: Connection, document: str, registry: Registry) -> None:
+    async def _serve(
+        self, connection: Connection, document: str, registry: Registry, talk: Talk
+    ) -> None:
         try:
-            await serve(
-                ServerWire(connection, self._gate),
-                document,
-                registry=registry,
-                settings=self._world.settings,
-                identify=self._auth.authenticate,
-            )
+            await talk(ServerWire(connection, self._gate), document, registry)
         except Disconnected:
             pass
         except CollabError as error:
