@@ -113,13 +113,21 @@ class Registry:
         return [entry.session for entry in self._entries.values() if entry.session is not None]
 
     async def dismiss(self, id: str, error: CollabError) -> None:
-        """End the document's session here, if it is open, and wait until it is gone."""
+        """End the document's session here and wait until it is gone.
+
+        Not if the store has its epoch still: then it is another one that was deleted, before this
+        was made anew.
+        """
         entry = self._entries.get(id)
         if entry is None:
             return
         await entry.settled.wait()
-        if entry.session is not None:
-            entry.session.end(error)
+        session = entry.session
+        if session is not None:
+            head = (await self.store.heads([id])).get(id)
+            if head is not None and head.epoch == session.epoch:
+                return
+            session.end(error)
         await entry.closed.wait()
 
     async def drain(self) -> None:

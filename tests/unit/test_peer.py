@@ -361,6 +361,7 @@ async def test_a_failed_append_closes_the_connection_without_an_ack() -> None:
 async def test_a_deleted_document_closes_its_connections() -> None:
     async with room() as made:
         ada = await made.join(ADA)
+        await made.store.delete("doc")
         await made.registry.dismiss("doc", DocumentNotFound("the document has been deleted"))
         assert isinstance(await ada.wait_ended(), DocumentNotFound)
 

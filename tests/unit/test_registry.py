@@ -284,3 +284,14 @@ def test_history_is_trimmed_of_documents_at_rest_too() -> None:
         assert document.floor == 1
 
     virtual.run(main)
+
+
+async def test_a_late_deletion_spares_a_document_that_was_made_anew() -> None:
+    store = MemoryStore()
+    await create(store)
+    async with node(store) as registry:
+        await store.delete("doc")
+        await store.create(NewDocument(id="doc", type="text", epoch="e2", created=0), revive=True)
+        async with registry.open("doc") as session:
+            await registry.dismiss("doc", DocumentNotFound("the document has been deleted"))
+            assert session.ended is None
