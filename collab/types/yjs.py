@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import pycrdt
 
-from collab.errors import DocumentBroken, InvalidContent, UnknownFormat
-from collab.types import Candidate, Placement
+from collab.errors import DocumentBroken, InvalidContent
+from collab.types import Candidate, Placement, yjs_content, yjs_edits, yjs_making
+from collab.types.yjs_content import FORMATS, Still
+from collab.types.yjs_edits import TextEdit
 from collab.types.yjs_guard import Update, check_state_vector, read_update
-from collab.types.yjs_replica import Change, Replica, merge
+from collab.types.yjs_replica import Change, Replica, Seed, merge
 from collab.words import Commit
-
-_FORMATS = frozenset({"update"})
 
 _change_encoder = msgspec.json.Encoder()
 _change_decoder = msgspec.json.Decoder(Change)
@@ -33,7 +34,7 @@ class YjsType:
 
     @property
     def formats(self) -> frozenset[str]:
-        return _FORMATS
+        return FORMATS
 
     def empty(self) -> Replica:
         return Replica()
@@ -60,19 +61,21 @@ class YjsType:
         state.settle()
         return state
 
-    def adds_nothing(self, state: Replica, operation: Update) -> bool:
-        return state.guard.draft().check(operation).empty
+    def adds_nothing(self, state: Replica, operation: Update | Seed) -> bool:
+        update = operation.update if isinstance(operation, Seed) else operation
+        return state.guard.draft().check(update).empty
 
-    def weight(self, operation: Update | Change) -> int:
+    def weight(self, operation: Update | Seed | Change) -> int:
         """Applying costs about 2 us for a keystroke, and grows with the bytes."""
-        raw = operation.raw if isinstance(operation, Update) else b""
+        update = operation.update if isinstance(operation, Seed) else operation
+        raw = update.raw if isinstance(update, Update) else b""
         return 1 + (len(raw) >> 7)
 
     def apply(self, state: Replica, operation: Change) -> Replica:
         state.take(operation)
         return state
 
-    def size(self, state: Replica) -> int:
+    def size(self, state: Replica | Still) -> int:
         return state.size
 
     def dump(self, state: Replica) -> bytes:
@@ -88,23 +91,58 @@ class YjsType:
     def contents(self, state: Replica) -> bytes:
         return _json(state.committed())
 
-    def render(self, state: Replica, format: str) -> bytes:
-        if format == "update":
-            return state.committed()
-        raise UnknownFormat("the formats of yjs documents are update")
+    def render(self, state: Replica | Still, format: str, root: str | None = None) -> bytes:
+        """The content; of `root` only, `name` or `name:type`, if one is named."""
+        return yjs_content.render(self.still(state), format, root)
 
-    def read_content(self, raw: bytes, format: str) -> Replica:
-        if format != "update":
-            raise UnknownFormat("the formats of yjs documents are update")
+    def read_content(self, raw: bytes, format: str, root: str | None = None) -> Still:
+        """A new document's content. Text goes to the root `codemirror`, html and markdown to
+        `default`, unless `root` says otherwise; json has a member for each root."""
+        update = yjs_making.read(raw, format, root, yjs_making.new_client())
         replica = Replica()
-        replica.take(Change(raw))
-        return replica
+        try:
+            replica.take(Change(update.raw))
+        except DocumentBroken:
+            raise InvalidContent("the update cannot be applied") from None
+        return self.still(replica)
 
-    def difference(self, old: Replica, new: Replica) -> Change:
+    def difference(self, old: Replica, new: Replica | Still) -> Change:
         """Only from an empty document: a Yjs document is changed by updates, not replaced."""
         if not old.is_empty:
-            raise InvalidContent("a yjs document cannot be replaced as a whole: send updates")
+            raise InvalidContent(
+                "a yjs document is not replaced as a whole, as that would undo what others type: "
+                "send edits of its text, or updates"
+            )
         return Change(new.committed())
+
+    # What HTTP asks for ---------------------------------------------------------------------------
+
+    def still(self, state: Replica | Still) -> Still:
+        """What is committed now, to be read in any thread while the document goes on."""
+        if isinstance(state, Still):
+            return state
+        return Still(state.committed(), state.guard.roots())
+
+    def new_client(self, state: Replica) -> int:
+        """The id of a Yjs client that has written nothing here."""
+        while state.guard.clock(client := yjs_making.new_client()):
+            pass
+        return client
+
+    def text_edit(self, still: Still, edit: TextEdit, client: int) -> Update:
+        """Changes of a text, as an update by `client`; raises InvalidOperation."""
+        return yjs_edits.make(still, edit, client)
+
+    def seed(self, raw: bytes, format: str, root: str | None, client: int) -> Seed:
+        """Initial content, by `client`; raises InvalidContent, UnknownFormat.
+
+        An update is of whatever clients it is of.
+        """
+        return Seed(yjs_making.read(raw, format, root, client))
+
+    def missing(self, still: Still, vector: bytes) -> bytes:
+        """What a replica with that vector, untrusted, lacks; raises InvalidOperation."""
+        return pycrdt.get_update(still.update, self.check_vector(vector))
 
     # What the Yjs protocols ask for ---------------------------------------------------------------
 
