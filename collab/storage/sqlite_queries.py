@@ -50,6 +50,7 @@ _IS_THERE = "SELECT 1 FROM documents WHERE id = ? AND epoch = ? AND NOT deleted"
 _ADD_COMMIT = """
     INSERT INTO commits (document, version, time, credits, operation) VALUES (?, ?, ?, ?, ?)
 """
+_ABOVE = "SELECT 1 FROM commits WHERE document = ? AND version > ? LIMIT 1"
 _LENGTHS = (
     "SELECT length(operation) FROM commits"
     " WHERE document = ? AND version > ? AND version <= ? ORDER BY version"
@@ -164,6 +165,8 @@ def load(sql: sqlite3.Connection, id: str, at: int | None) -> Loaded | None:
             return None
         key, document = found
         target = check_target(document, at)
+        if sql.execute(_ABOVE, (key, document.version)).fetchone():
+            raise DocumentBroken(f"the log goes on above its head, {document.version}")
         row = sql.execute(_SNAPSHOT, (key, target)).fetchone()
         snapshot = None
         if row is not None:

@@ -38,6 +38,7 @@ class Damage:
 
 NAMES = "names-noise"  # harms who edits: the content can still be read
 DAMAGES = [
+    Damage("head-too-low", "UPDATE documents SET version = 8 WHERE key = :key"),
     Damage("snapshot-noise", "UPDATE snapshots SET content = x'deadbeef' WHERE document = :key"),
     Damage("snapshot-empty", "UPDATE snapshots SET content = x'' WHERE document = :key"),
     Damage("snapshot-text", "UPDATE snapshots SET content = 'text' WHERE document = :key"),
