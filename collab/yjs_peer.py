@@ -78,7 +78,11 @@ class YjsPeer(Peer[Heard, bytes]):
                 # The newest question is answered, when it can be sent: one answer is enough.
                 self._asked = YJS.check_vector(vector)
                 self.wake()
-            case ywebsocket.SyncStep2(update=update) | ywebsocket.SyncUpdate(update=update):
+            case ywebsocket.SyncStep2(update=update):
+                # It has heard our step 1, so what it shows from now on it may have heard from us.
+                self._introduced = True
+                self._submit(update)
+            case ywebsocket.SyncUpdate(update=update):
                 self._submit(update)
             case ywebsocket.Awareness(entries=entries):
                 self._show(entries)
@@ -105,7 +109,11 @@ class YjsPeer(Peer[Heard, bytes]):
         self._put(ywebsocket.encode(ywebsocket.AuthDenied(str(refusal))))
 
     def _show(self, entries: Sequence[AwarenessEntry]) -> None:
-        """Take over what the client shows of itself; drop what it repeats of others."""
+        """Take over what the client shows of itself; drop what it repeats of others.
+
+        A provider shows its own state as soon as it is connected; what it has heard of others it
+        repeats later, after its answer to our step 1.
+        """
         first, self._introduced = not self._introduced, True
         changed = [self._show_one(entry, introduces=first) for entry in entries]
         if any(changed):

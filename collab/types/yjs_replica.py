@@ -150,7 +150,7 @@ class Replica:
             if checked.gap:
                 raise DocumentBroken("a commit builds on something that is not in the log")
             draft.adopt(checked)
-            self.guard.merge(draft, self._apply([change.update]))
+            self.guard.merge(draft, self._apply([checked.update.raw]))
         except (InvalidOperation, _ApplyFailed) as error:
             raise DocumentBroken("a commit does not apply") from error
         self._remember(change)
@@ -198,7 +198,8 @@ class Replica:
                     size -= len(update.raw)
                     continue
                 draft.adopt(checked)
-                admitted.append((index, update))
+                # Not as it was sent: the guard may have widened a deletion to a whole character.
+                admitted.append((index, checked.update))
         return admitted, draft
 
     def _apply_batch(self, fresh: list[tuple[int, Update]], draft: Guard) -> bytes | None:
@@ -235,7 +236,7 @@ class Replica:
         if checked.gap:
             return False
         draft.adopt(checked)
-        self._apply_batch([(0, update)], draft)
+        self._apply_batch([(0, checked.update)], draft)
         return True
 
     def _restore(self, staged: Change | None, good: list[tuple[int, Update]]) -> None:
@@ -273,11 +274,10 @@ class Replica:
         """Make the replica anew from what is committed, without what is staged."""
         self._staged = None
         self._contributed = []
-        committed = [self._clean, *self._since]
-        self._doc = _load(committed)
+        self._doc = _load([self._clean, *self._since])
         self._events: list[bytes] = []
         self._subscription = self._doc.observe(partial(_note, self._events))
-        self.guard = Guard.of(read_update(merge(committed)))
+        self.guard = Guard.of(read_update(self._doc.get_update()))
 
     def _apply(self, updates: Sequence[bytes]) -> bytes | None:
         """Apply in one transaction; what it came to, None if to nothing."""

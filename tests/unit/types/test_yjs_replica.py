@@ -186,3 +186,22 @@ def test_an_operation_and_a_state_come_back_from_the_store() -> None:
     (change,) = commit(state, candidate(ada.type("é😀"), user="ada"))
     assert YJS.decode(YJS.encode(change)) == change
     assert text(YJS.load(YJS.dump(state)).committed()) == "é😀"
+
+
+def test_half_a_surrogate_pair_is_deleted_as_a_whole_character() -> None:
+    """pycrdt would lose a clock; the guard widens the deletion, and that is what is applied."""
+    ada, state = Editor(), YJS.empty()
+    client = ada.doc.client_id
+    commit(state, candidate(ada.type("x😀y")))
+    half = b"\x00\x01" + _varuint(client) + b"\x01\x01\x01"
+    commit(state, candidate(half))
+    assert text(state.committed()) == "xy"
+    assert pycrdt.get_state(state.committed()) == state.vector()
+
+
+def _varuint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])

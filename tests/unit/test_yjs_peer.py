@@ -1,0 +1,368 @@
+"""A Yjs connection's conversation: sync, gaps, read-only, awareness with its clocks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import anyio
+import pycrdt
+import pytest
+from anyio.abc import TaskGroup
+
+from collab.errors import CollabError, DocumentTooLarge, WrongType
+from collab.peer import Disconnected
+from collab.protocols import hocuspocus, ywebsocket
+from collab.protocols.ywebsocket import AwarenessEntry
+from collab.registry import Registry
+from collab.session import Session
+from collab.types.yjs import YJS
+from collab.words import Access
+from collab.yjs_peer import Heard, HocuspocusPeer, YjsPeer
+from tests.unit.nodes import TroubledStore, create, node, settings
+
+pytestmark = pytest.mark.anyio
+
+M = TypeVar("M")
+
+
+class Line:
+    """The client's end of a wire."""
+
+    def __init__(self) -> None:
+        self._up_in, self._up_out = anyio.create_memory_object_stream[Heard](1000)
+        self._down_in, self._down_out = anyio.create_memory_object_stream[bytes](1000)
+        self.ended = anyio.Event()
+        self.error: CollabError | None = None
+
+    async def receive(self) -> Heard:
+        try:
+            return await self._up_out.receive()
+        except anyio.EndOfStream:
+            raise Disconnected from None
+
+    async def send(self, frame: bytes) -> None:
+        await self._down_in.send(frame)
+
+    def say(self, message: Heard) -> None:
+        self._up_in.send_nowait(message)
+
+    async def frame(self) -> bytes:
+        with anyio.fail_after(5):
+            return await self._down_out.receive()
+
+    async def next(self, kind: type[M]) -> M:
+        """The next message of a kind; others are passed over."""
+        while True:
+            frame = await self.frame()
+            if frame[:1] == b"\x08":
+                continue
+            message = ywebsocket.decode_server(frame)
+            if isinstance(message, kind):
+                return message
+
+    def shown(self, message: ywebsocket.Awareness) -> dict[int, tuple[int, str | None]]:
+        return {each.client_id: (each.clock, each.state) for each in message.entries}
+
+    def hang_up(self) -> None:
+        self._up_in.close()
+
+    def close(self) -> None:
+        for stream in (self._up_in, self._up_out, self._down_in, self._down_out):
+            stream.close()
+
+
+class Room:
+    """A yjs document and the lines to it."""
+
+    def __init__(self, registry: Registry, store: TroubledStore, tasks: TaskGroup) -> None:
+        self.registry = registry
+        self.store = store
+        self.lines: list[Line] = []
+        self._tasks = tasks
+
+    def dial(
+        self, kind: type[YjsPeer] = YjsPeer, access: Access = Access.WRITE, user: str | None = None
+    ) -> Line:
+        line = Line()
+        self.lines.append(line)
+        self._tasks.start_soon(self._serve, line, kind, access, user)
+        return line
+
+    async def _serve(
+        self, line: Line, kind: type[YjsPeer], access: Access, user: str | None
+    ) -> None:
+        try:
+            async with self.registry.open("doc") as session:
+                config = self.registry.settings
+                await kind(session, line, user=user, access=access, settings=config).run()
+        except CollabError as error:
+            line.error = error
+        finally:
+            line.ended.set()
+
+    def session(self) -> Session:
+        session = self.registry.opened("doc")
+        assert session is not None
+        return session
+
+
+@asynccontextmanager
+async def room(**changes: object) -> AsyncIterator[Room]:
+    store = TroubledStore()
+    await create(store, type="yjs")
+    async with node(store, **changes) as registry, anyio.create_task_group() as tasks:
+        made = Room(registry, store, tasks)
+        try:
+            yield made
+        finally:
+            tasks.cancel_scope.cancel()
+            for line in made.lines:
+                line.close()
+
+
+class Editor:
+    """A Yjs document and the updates it makes."""
+
+    def __init__(self) -> None:
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
+        self.text = self.doc.get("text", type=pycrdt.Text)
+        self.updates: list[bytes] = []
+        self._subscription = self.doc.observe(lambda event: self.updates.append(event.update))
+
+    def type(self, text: str) -> ywebsocket.SyncUpdate:
+        self.text += text
+        return ywebsocket.SyncUpdate(self.updates[-1])
+
+
+def text(update: bytes) -> str:
+    editor = Editor()
+    editor.doc.apply_update(update)
+    return str(editor.text)
+
+
+async def test_an_update_reaches_everybody_its_author_included() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        for line in (ada, bob):
+            await line.next(ywebsocket.SyncStep1)
+        ada.say(Editor().type("hello"))
+        for line in (ada, bob):
+            assert text((await line.next(ywebsocket.SyncUpdate)).update) == "hello"
+
+
+async def test_step_1_is_answered_with_what_the_client_lacks() -> None:
+    async with room() as made:
+        ada, editor = made.dial(), Editor()
+        ada.say(editor.type("a" * 100))
+        await ada.next(ywebsocket.SyncUpdate)
+        half = editor.doc.get_state()
+        ada.say(editor.type("b"))
+        await ada.next(ywebsocket.SyncUpdate)
+        bob = made.dial()
+        bob.say(ywebsocket.SyncStep1(half))
+        missing = (await bob.next(ywebsocket.SyncStep2)).update
+        assert len(missing) < len(editor.doc.get_update())
+        bob.say(ywebsocket.SyncStep1(b"\x00"))
+        assert text((await bob.next(ywebsocket.SyncStep2)).update) == "a" * 100 + "b"
+
+
+async def test_an_update_with_a_gap_is_answered_with_step_1_and_not_applied() -> None:
+    async with room() as made:
+        ada, editor = made.dial(), Editor()
+        first, second = editor.type("a"), editor.type("b")
+        await ada.next(ywebsocket.SyncStep1)
+        ada.say(second)
+        assert (await ada.next(ywebsocket.SyncStep1)).state_vector == b"\x00"
+        assert made.session().version == 0
+        ada.say(ywebsocket.SyncStep2(merged(first, second)))
+        assert text((await ada.next(ywebsocket.SyncUpdate)).update) == "ab"
+
+
+def merged(*updates: ywebsocket.SyncUpdate) -> bytes:
+    return pycrdt.merge_updates(*(each.update for each in updates))
+
+
+async def test_coming_back_with_nothing_new_adds_nothing() -> None:
+    async with room() as made:
+        editor, ada = Editor(), made.dial()
+        ada.say(editor.type("a"))
+        await ada.next(ywebsocket.SyncUpdate)
+        for _ in range(10):
+            again = made.dial(HocuspocusPeer)
+            again.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+            while await again.frame() != b"\x08\x01":
+                pass
+        assert made.session().version == 1
+
+
+async def test_a_reader_may_send_what_is_known_and_nothing_else() -> None:
+    async with room() as made:
+        editor, ada = Editor(), made.dial()
+        ada.say(editor.type("a"))
+        await ada.next(ywebsocket.SyncUpdate)
+        reader = made.dial(HocuspocusPeer, Access.READ)
+        reader.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+        reader.say(editor.type("b"))
+        statuses: list[int] = []
+        while len(statuses) < 2:
+            frame = await reader.frame()
+            if frame[:1] == b"\x08":
+                statuses.append(frame[1])
+        assert statuses == [1, 0]
+        assert made.session().version == 1
+
+
+async def test_every_update_gets_exactly_one_status_when_it_is_durable() -> None:
+    async with room() as made:
+        editor, ada = Editor(), made.dial(HocuspocusPeer)
+        made.store.hold()
+        for letter in "abc":
+            ada.say(editor.type(letter))
+        with anyio.fail_after(5):
+            await made.store.held.wait()
+        assert not any(frame[:1] == b"\x08" for frame in waiting(ada))
+        made.store.release()
+        statuses = 0
+        while statuses < 3:
+            statuses += await ada.frame() == b"\x08\x01"
+
+
+def waiting(line: Line) -> list[bytes]:
+    frames = []
+    while line._down_out.statistics().current_buffer_used:
+        frames.append(line._down_out.receive_nowait())
+    return frames
+
+
+async def test_growing_past_the_bound_closes_only_its_writer() -> None:
+    async with room(max_document_bytes=200) as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(Editor().type("x" * 1000))
+        with anyio.fail_after(5):
+            await ada.ended.wait()
+        assert isinstance(ada.error, DocumentTooLarge)
+        bob.say(Editor().type("b"))
+        assert text((await bob.next(ywebsocket.SyncUpdate)).update) == "b"
+
+
+async def test_a_text_document_is_not_spoken() -> None:
+    store = TroubledStore()
+    await create(store)
+    async with node(store) as registry, registry.open("doc") as session:
+        line = Line()
+        with pytest.raises(WrongType):
+            YjsPeer(session, line, user=None, access=Access.WRITE, settings=settings())
+        line.close()
+
+
+STATE = '{"user":{"name":"Ada"}}'
+
+
+def awareness(client: int, clock: int, state: str | None = STATE) -> ywebsocket.Awareness:
+    return ywebsocket.Awareness((AwarenessEntry(client, clock, state),))
+
+
+async def test_awareness_is_shown_to_all_and_echoed_to_its_sender() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(awareness(7, 1))
+        for line in (ada, bob):
+            assert line.shown(await line.next(ywebsocket.Awareness)) == {7: (1, STATE)}
+        late = made.dial()
+        assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (1, STATE)}
+        late.say(ywebsocket.QueryAwareness())
+        assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (1, STATE)}
+
+
+async def test_leaving_is_told_with_the_next_clock() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(awareness(7, 4))
+        await bob.next(ywebsocket.Awareness)
+        ada.hang_up()
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (5, None)}
+
+
+async def test_who_comes_back_with_a_stale_clock_is_announced_above_the_removal() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(awareness(7, 4))
+        await bob.next(ywebsocket.Awareness)
+        ada.hang_up()
+        await bob.next(ywebsocket.Awareness)
+        again = made.dial()
+        again.say(awareness(7, 4))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (6, STATE)}
+        again.say(awareness(7, 5, '{"user":{"name":"Ada L."}}'))
+        ((clock, _),) = bob.shown(await bob.next(ywebsocket.Awareness)).values()
+        assert clock == 7, "its own changes count on from there"
+
+
+async def test_who_comes_back_before_the_old_connection_is_gone_stays_visible() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(awareness(7, 4))
+        await bob.next(ywebsocket.Awareness)
+        again = made.dial()
+        again.say(awareness(7, 4))
+        await bob.next(ywebsocket.Awareness)
+        ada.hang_up()
+        with anyio.fail_after(5):
+            await ada.ended.wait()
+        late = made.dial()
+        assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (5, STATE)}
+
+
+async def test_what_a_client_repeats_of_others_is_dropped() -> None:
+    async with room() as made:
+        ada, observer = made.dial(), made.dial()
+        ada.say(awareness(7, 4))
+        await observer.next(ywebsocket.Awareness)
+        observer.say(ywebsocket.SyncStep2(b"\x00\x00"))
+        observer.say(awareness(7, 4))
+        observer.say(awareness(7, 9, None))
+        observer.say(awareness(8, 1))
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {7: (4, STATE)}
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (1, STATE)}
+        observer.hang_up()
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (2, None)}
+
+
+async def test_somebody_elses_client_id_cannot_be_taken() -> None:
+    async with room() as made:
+        ada, mallory = made.dial(user="ada"), made.dial(user="mallory")
+        ada.say(awareness(7, 4))
+        await mallory.next(ywebsocket.Awareness)
+        mallory.say(awareness(7, 99, '{"user":{"name":"not Ada"}}'))
+        mallory.say(awareness(8, 1))
+        await mallory.next(ywebsocket.Awareness)
+        late = made.dial()
+        shown = late.shown(await late.next(ywebsocket.Awareness))
+        assert shown[7] == (4, STATE)
+
+
+async def test_a_stateless_message_goes_to_the_others() -> None:
+    async with room() as made:
+        ada, bob = made.dial(HocuspocusPeer), made.dial(HocuspocusPeer)
+        await bob.next(ywebsocket.SyncStep1)
+        ada.say(hocuspocus.Stateless("hello"))
+        assert await bob.frame() == hocuspocus.encode_body(hocuspocus.Stateless("hello"))
+
+
+async def test_what_leaves_during_a_commit_is_committed_already() -> None:
+    async with room() as made:
+        ada, editor = made.dial(), Editor()
+        ada.say(editor.type("durable"))
+        await ada.next(ywebsocket.SyncUpdate)
+        made.store.hold()
+        ada.say(editor.type(" not yet"))
+        with anyio.fail_after(5):
+            await made.store.held.wait()
+        bob = made.dial()
+        bob.say(ywebsocket.SyncStep1(b"\x00"))
+        assert text((await bob.next(ywebsocket.SyncStep2)).update) == "durable"
+        made.store.release()
+        assert text(YJS.update_since(made.session().state, None)).startswith("durable")
+        await bob.next(ywebsocket.SyncUpdate)
