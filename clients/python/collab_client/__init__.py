@@ -10,7 +10,7 @@ See docs/client-python.md.
 from collab_client.channel import Channel, ChannelClosed, OpenChannel
 from collab_client.connecting import connect
 from collab_client.core import Replica
-from collab_client.document import LiveDocument, Status
+from collab_client.document import LiveDocument
 from collab_client.errors import (
     ClientError,
     Closed,
@@ -30,6 +30,7 @@ from collab_client.errors import (
 )
 from collab_client.feeds import Change, Message
 from collab_client.indices import Deleted, Formatted, Inserted
+from collab_client.open_document import Status
 from collab_client.presence import Peer
 
 __all__ = [

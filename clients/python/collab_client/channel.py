@@ -1,4 +1,4 @@
-"""Text frames to and from a server: the port, and its websocket.
+"""Frames to and from a server: the port, and its websocket.
 
 Owns how a connection is opened and how its end is told. Knows nothing of what the frames say.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl as tls
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection
@@ -23,6 +23,8 @@ OPEN_SECONDS = 10.0
 PING_SECONDS = 20.0
 ABNORMAL = 1006
 
+FrameT = TypeVar("FrameT", bound=str | bytes)
+
 _CODE_OF_STATUS = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: 4404}
 
 
@@ -36,14 +38,17 @@ class ChannelClosed(Exception):
         self.refused = refused
 
 
-class Channel(Protocol):
-    """One connection. Every method but `close` raises ChannelClosed once it has ended."""
+class FrameChannel(Protocol[FrameT]):
+    """One connection, of text frames or of binary ones.
 
-    async def send(self, frame: str) -> None:
+    Every method but `close` raises ChannelClosed once it has ended.
+    """
+
+    async def send(self, frame: FrameT) -> None:
         """Hand over a frame; waits while the other side does not read."""
         ...
 
-    async def receive(self) -> str:
+    async def receive(self) -> FrameT:
         """The next frame."""
         ...
 
@@ -52,8 +57,12 @@ class Channel(Protocol):
         ...
 
 
+Channel: TypeAlias = FrameChannel[str]
+BinaryChannel: TypeAlias = FrameChannel[bytes]
 OpenChannel: TypeAlias = Callable[[str], Awaitable[Channel]]
 """Opens a channel to a socket's URL; raises ChannelClosed where that fails."""
+OpenBinaryChannel: TypeAlias = Callable[[str], Awaitable[BinaryChannel]]
+"""The same, where frames are binary."""
 
 
 def socket_url(base: str, document: str) -> str:
@@ -62,61 +71,83 @@ def socket_url(base: str, document: str) -> str:
     Raises ValueError for another scheme, InvalidDocumentId for an id that cannot be.
     """
     check_document_id(document)
+    return _below(base, f"v1/documents/{quote(document, safe=':~@')}/socket")
+
+
+def hocuspocus_url(base: str) -> str:
+    """The socket of all yjs documents; raises ValueError as above."""
+    return _below(base, "hocuspocus")
+
+
+def _below(base: str, path: str) -> str:
     parts = urlsplit(base)
     scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
     if scheme is None or not parts.netloc:
         raise ValueError("the url of a server begins with http://, https://, ws:// or wss://")
-    path = f"{parts.path.rstrip('/')}/v1/documents/{quote(document, safe=':~@')}/socket"
-    return urlunsplit((scheme, parts.netloc, path, "", ""))
+    return urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}/{path}", "", ""))
 
 
 def websocket_opener(ssl: tls.SSLContext | None = None) -> OpenChannel:
     """Opens websockets; needs asyncio as anyio's backend. `ssl` is the context for wss."""
 
     async def open_websocket(url: str) -> Channel:
-        options: dict[str, Any] = {"ssl": ssl} if ssl is not None else {}
-        try:
-            connection = await connect_websocket(
-                url,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                open_timeout=OPEN_SECONDS,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PING_SECONDS,
-                **options,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            code = _CODE_OF_STATUS.get(status, ABNORMAL)
-            raise ChannelClosed(code, f"HTTP status {status}", refused=True) from error
-        except (OSError, TimeoutError, WebSocketException) as error:
-            raise ChannelClosed(ABNORMAL, type(error).__name__, refused=True) from error
-        return WebsocketChannel(connection)
+        return WebsocketChannel(await _dial(url, ssl, SUBPROTOCOL), str)
 
     return open_websocket
 
 
-class WebsocketChannel:
-    """A Channel over one websocket."""
+def binary_websocket_opener(ssl: tls.SSLContext | None = None) -> OpenBinaryChannel:
+    """The same, for a protocol of binary frames."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    async def open_websocket(url: str) -> BinaryChannel:
+        return WebsocketChannel(await _dial(url, ssl), bytes)
+
+    return open_websocket
+
+
+async def _dial(url: str, ssl: tls.SSLContext | None, *subprotocols: str) -> ClientConnection:
+    options: dict[str, Any] = {"ssl": ssl} if ssl is not None else {}
+    try:
+        return await connect_websocket(
+            url,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            open_timeout=OPEN_SECONDS,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
+            **options,
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        code = _CODE_OF_STATUS.get(status, ABNORMAL)
+        raise ChannelClosed(code, f"HTTP status {status}", refused=True) from error
+    except (OSError, TimeoutError, WebSocketException) as error:
+        raise ChannelClosed(ABNORMAL, type(error).__name__, refused=True) from error
+
+
+class WebsocketChannel(Generic[FrameT]):
+    """A FrameChannel over one websocket, for frames of one kind."""
+
+    def __init__(self, connection: ClientConnection, kind: type[FrameT]) -> None:
         self._connection = connection
+        self._kind = kind
 
-    async def send(self, frame: str) -> None:
+    async def send(self, frame: FrameT) -> None:
         try:
             await self._connection.send(frame)
         except ConnectionClosed as error:
             raise _closed(error) from error
 
-    async def receive(self) -> str:
+    async def receive(self) -> FrameT:
         try:
             frame = await self._connection.recv()
         except ConnectionClosed as error:
             raise _closed(error) from error
-        if isinstance(frame, bytes):
+        if not isinstance(frame, self._kind):
+            kind = "binary" if isinstance(frame, bytes) else "text"
             await self._connection.close(CloseCode.WRONG_KIND)
-            raise ChannelClosed(ABNORMAL, "a binary frame")
+            raise ChannelClosed(ABNORMAL, f"a {kind} frame")
         return frame
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import ssl as tls
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import anyio
 
@@ -19,6 +20,8 @@ from collab_client.channel import OpenChannel, socket_url, websocket_opener
 from collab_client.connection import Connection, Token
 from collab_client.core import Replica
 from collab_client.document import LiveDocument
+from collab_client.open_document import OpenDocument
+from collab_client.speakers import NativeSpeaker
 
 
 @asynccontextmanager
@@ -55,17 +58,17 @@ async def connect(
     """
     socket = socket_url(url, document)
     replica = Replica(check_client_id(client_id or secrets.token_urlsafe(24)))
+    speaker = NativeSpeaker(replica, create=create)
     connection = Connection(
-        replica,
+        speaker,
         socket,
         open_channel or websocket_opener(ssl),
         random or Random(),
         token=token,
-        create=create,
         keep_trying=keep_trying,
     )
     live = LiveDocument(document, replica, connection)
-    connection.hear = live.hear
+    speaker.hear = live.hear
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(connection.run)
@@ -89,7 +92,7 @@ async def connect(
         raise failure
 
 
-async def _opened(live: LiveDocument, connection: Connection, seconds: float | None) -> None:
+async def _opened(live: OpenDocument, connection: Connection[Any], seconds: float | None) -> None:
     with anyio.move_on_after(seconds):
         await live.opened()
     if connection.failure is not None:
@@ -100,8 +103,8 @@ async def _opened(live: LiveDocument, connection: Connection, seconds: float | N
         ) from connection.trouble
 
 
-async def _flushed(live: LiveDocument, seconds: float | None) -> None:
+async def _flushed(live: OpenDocument, seconds: float | None) -> None:
     with anyio.move_on_after(seconds) as scope:
         await live.flush()
     if scope.cancelled_caught:
-        raise errors.Unsaved(live.unsaved, seconds or 0.0)
+        raise live.unsaved_error(seconds or 0.0)

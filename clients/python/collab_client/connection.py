@@ -1,7 +1,7 @@
-"""Keeps a replica in touch with its server, one connection after the other.
+"""Keeps a document in touch with its server, one connection after the other.
 
-Owns opening, reconnecting and when to give up. Knows nothing of what is in the document: the
-replica says what to send and what a message means. Time comes from anyio and randomness is
+Owns opening, reconnecting and when to give up. Knows nothing of what is in the document, nor of its
+protocol: a speaker says what to send and takes what comes. Time comes from anyio and randomness is
 injected, so that a simulation can own both.
 """
 
@@ -11,16 +11,12 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TypeAlias
+from typing import Generic, Protocol, TypeAlias
 
 import anyio
 
-from collab.errors import Malformed
-from collab.protocols import native
 from collab_client import errors
-from collab_client.channel import ABNORMAL, Channel, ChannelClosed, OpenChannel
-from collab_client.core import Replica
-from collab_client.events import Event, Reconnect
+from collab_client.channel import ABNORMAL, ChannelClosed, FrameChannel, FrameT
 from collab_client.feeds import Bell
 from collab_client.verdicts import failure_of
 
@@ -54,65 +50,85 @@ class Backoff:
         return self._random.uniform(0, bound)
 
 
-class Connection:
+class Speaker(Protocol[FrameT]):
+    """Our side of a protocol, in frames."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the server has welcomed us on a connection that still stands."""
+        ...
+
+    def connection_opened(self, token: str | None) -> list[FrameT]:
+        """The first frames of a new connection."""
+        ...
+
+    def connection_lost(self) -> float:
+        """The connection has ended; for how many seconds the server asked us to stay away."""
+        ...
+
+    def to_send(self) -> list[FrameT]:
+        """What is due now; each is handed out once."""
+        ...
+
+    def receive(self, frame: FrameT) -> None:
+        """Take the next frame; raises ChannelClosed if this connection is of no more use."""
+        ...
+
+
+class Connection(Generic[FrameT]):
     """Run it once, in a task; it ends only with `failure` set. Passing trouble never ends it."""
 
     def __init__(
         self,
-        replica: Replica,
+        speaker: Speaker[FrameT],
         url: str,
-        open_channel: OpenChannel,
+        open_channel: Callable[[str], Awaitable[FrameChannel[FrameT]]],
         random: Random,
         *,
         token: Token = None,
-        create: str | None = None,
         keep_trying: bool = False,
     ) -> None:
         self.failure: errors.ClientError | None = None
         self.trouble: Exception | None = None
         self.welcomed = False
-        self.hear: Callable[[list[Event]], None] = lambda events: None
-        self._replica = replica
+        self._speaker = speaker
         self._url = url
         self._open = open_channel
         self._backoff = Backoff(random)
         self._token = token
-        self._create = create
         self._keep_trying = keep_trying
-        self._channel: Channel | None = None
+        self._channel: FrameChannel[FrameT] | None = None
         self._to_send = Bell()
-        self._retry_after = 0.0
 
     def wake(self) -> None:
-        """The replica may have something to send."""
+        """The speaker may have something to send."""
         self._to_send.ring()
 
-    async def send(self, message: native.ClientMessage) -> None:
-        """Send a message that only counts now; raises Offline without a welcomed connection."""
-        if self._channel is None or not self._replica.live:
+    async def send(self, frame: FrameT) -> None:
+        """Send what only counts now; raises Offline without a welcomed connection."""
+        if self._channel is None or not self._speaker.live:
             raise errors.Offline
         try:
-            await self._channel.send(native.encode(message))
+            await self._channel.send(frame)
         except ChannelClosed:
             raise errors.Offline from None
 
     async def run(self) -> None:
         """Connect, talk, and connect again, until that has no more point."""
         while self.failure is None:
-            self._retry_after = 0.0
             began = anyio.current_time()
             closed, welcomed = await self._converse()
             self.trouble = closed
             failure = self._final(closed, welcomed)
             if failure is not None:
                 self.failure = failure
-            self.hear(self._replica.connection_lost())
+            retry_after = self._speaker.connection_lost()
             if failure is not None:
                 return
             _log.info("connection ended (%s), trying again", closed)
             if welcomed and anyio.current_time() - began >= STEADY_SECONDS:
                 self._backoff.restart()
-            await anyio.sleep(self._retry_after + self._backoff.next_seconds())
+            await anyio.sleep(retry_after + self._backoff.next_seconds())
 
     def _final(self, closed: ChannelClosed, welcomed: bool) -> errors.ClientError | None:
         if closed.refused and self.welcomed:
@@ -126,7 +142,7 @@ class Connection:
 
     async def _converse(self) -> tuple[ChannelClosed, bool]:
         """One connection from its opening to its end; how it ended, and if we were welcome."""
-        channel: Channel | None = None
+        channel: FrameChannel[FrameT] | None = None
         try:
             with anyio.move_on_after(OPEN_SECONDS):
                 token = await self._fresh_token()
@@ -150,9 +166,11 @@ class Connection:
         except Exception as error:  # the user's code: offline it may fail in any way
             raise ChannelClosed(ABNORMAL, "no token", refused=True) from error
 
-    async def _talk(self, channel: Channel, token: str | None) -> tuple[ChannelClosed, bool]:
-        hello = self._replica.connection_opened(token=token, create=self._create)
-        await channel.send(native.encode(hello))
+    async def _talk(
+        self, channel: FrameChannel[FrameT], token: str | None
+    ) -> tuple[ChannelClosed, bool]:
+        for frame in self._speaker.connection_opened(token):
+            await channel.send(frame)
         self._channel = channel
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write, channel)
@@ -160,42 +178,27 @@ class Connection:
             tasks.cancel_scope.cancel()
         return ended
 
-    async def _write(self, channel: Channel) -> None:
+    async def _write(self, channel: FrameChannel[FrameT]) -> None:
         try:
             while True:
-                messages = self._replica.to_send()
-                for message in messages:
-                    await channel.send(native.encode(message))
-                if not messages:
+                frames = self._speaker.to_send()
+                for frame in frames:
+                    await channel.send(frame)
+                if not frames:
                     await self._to_send.wait()
         except ChannelClosed:
             return  # the reader sees the same end, and says how it was
 
-    async def _read(self, channel: Channel) -> tuple[ChannelClosed, bool]:
+    async def _read(self, channel: FrameChannel[FrameT]) -> tuple[ChannelClosed, bool]:
         welcomed = False
         with anyio.move_on_after(WELCOME_SECONDS) as patience:
             while True:
                 try:
-                    message = native.decode_server(await channel.receive())
+                    self._speaker.receive(await channel.receive())
                 except ChannelClosed as closed:
                     return closed, welcomed
-                except Malformed as error:
-                    return ChannelClosed(ABNORMAL, str(error)), welcomed
-                events = self._replica.receive(message)
-                if self._replica.live and not welcomed:
+                if self._speaker.live and not welcomed:
                     welcomed = self.welcomed = True
                     patience.deadline = math.inf
-                self._note(message, events)
-                self.hear(events)
                 self.wake()
-                for event in events:
-                    if isinstance(event, Reconnect):
-                        return ChannelClosed(ABNORMAL, event.reason), welcomed
         return ChannelClosed(ABNORMAL, "no welcome"), False
-
-    def _note(self, message: native.ServerMessage, events: list[Event]) -> None:
-        if isinstance(message, native.Goodbye | native.ErrorReport) and message.retry_after:
-            self._retry_after = max(self._retry_after, message.retry_after)
-        for event in events:
-            if isinstance(event, native.ErrorReport):
-                _log.warning("the server reports %s", event.code)

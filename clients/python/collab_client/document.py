@@ -7,8 +7,7 @@ Knows nothing of frames and reconnects.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 import anyio
@@ -23,28 +22,16 @@ from collab_client import errors
 from collab_client.connection import Connection
 from collab_client.core import Replica
 from collab_client.events import Changed, EditRefused, Event, PeersChanged
-from collab_client.feeds import Bell, Change, ChangeFeed, Message, MessageFeed
+from collab_client.feeds import Change, ChangeFeed, Message
 from collab_client.indices import formatting, replacing, text_of
+from collab_client.open_document import OpenDocument, Status
 from collab_client.presence import Presence
 
 UNREAD_REFUSALS = 64
 """So many refusals wait for a `flush`; then the next edit raises them instead of being made."""
 
-FeedT = TypeVar("FeedT", ChangeFeed, MessageFeed)
 
-
-class Status(StrEnum):
-    """Where a document stands, for people to see."""
-
-    CONNECTING = "connecting"
-    SAVING = "saving"
-    SAVED = "saved"
-    OFFLINE = "offline"
-    READ_ONLY = "read-only"
-    CLOSED = "closed"
-
-
-class LiveDocument:
+class LiveDocument(OpenDocument):
     """An open document. `connect` makes one; use it from the tasks of one event loop.
 
     Edits are applied at once, before the first await: `text` shows them when the call returns, and
@@ -52,16 +39,12 @@ class LiveDocument:
     wait. Indices are Python's: each character counts 1, each embed counts 1.
     """
 
-    def __init__(self, document_id: str, replica: Replica, connection: Connection) -> None:
-        self.id = document_id
+    def __init__(self, document_id: str, replica: Replica, connection: Connection[str]) -> None:
+        super().__init__(document_id, connection)
         self._replica = replica
-        self._connection = connection
-        self._progress = Bell()
         self._refusals: list[errors.Refused] = []
         self._changes: WeakSet[ChangeFeed] = WeakSet()
-        self._messages: WeakSet[MessageFeed] = WeakSet()
         self._shown: tuple[Rope, str] = (replica.local, "")
-        self._left = False
         self.presence = Presence(replica, connection)
 
     # What is -------------------------------------------------------------------------------------
@@ -207,19 +190,10 @@ class LiveDocument:
         """
         return self._joined(ChangeFeed(local=local), self._changes)
 
-    def messages(self) -> MessageFeed:
-        """What peers send from now on; where nobody reads, the newest 1,024 wait."""
-        return self._joined(MessageFeed(), self._messages)
-
     async def send_message(self, body: Any) -> None:
         """Send any JSON value to all peers that are here now. Never stored; raises Offline."""
         self._check_open()
-        await self._connection.send(native.SendMessage(body))
-
-    async def opened(self) -> None:
-        """Wait for the first welcome, or for the connection to end for good."""
-        while not self._connection.welcomed and self._connection.failure is None:
-            await self._progress.wait()
+        await self._connection.send(native.encode(native.SendMessage(body)))
 
     # The connection's side -----------------------------------------------------------------------
 
@@ -238,33 +212,16 @@ class LiveDocument:
                         inbox.put(Message(author, user, body))
                 case PeersChanged():
                     self.presence.tell()
-        if self._connection.failure is not None:
-            self._end(self._connection.failure)
-        self._progress.ring()
+        self._moved()
 
-    def leave(self) -> None:
-        """The context is over."""
-        self._left = True
-        self._end(None)
+    def unsaved_error(self, seconds: float) -> errors.Unsaved:
+        return errors.Unsaved(self.unsaved, seconds)
 
     def _end(self, failure: errors.ClientError | None) -> None:
+        super()._end(failure)
         for changes in self._changes:
             changes.end(failure)
-        for messages in self._messages:
-            messages.end(failure)
         self.presence.end(failure)
-
-    def _joined(self, feed: FeedT, feeds: WeakSet[FeedT]) -> FeedT:
-        if self._left or self._connection.failure is not None:
-            feed.end(self._connection.failure)
-        feeds.add(feed)
-        return feed
-
-    def _check_open(self) -> None:
-        if self._connection.failure is not None:
-            raise self._connection.failure
-        if self._left:
-            raise errors.Closed("the document has been left")
 
     def _raise_refusals(self) -> None:
         first, *others = self._refusals

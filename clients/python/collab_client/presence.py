@@ -5,9 +5,10 @@ Owns the user's view of presence; how positions move is in peers.py. Knows nothi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 import anyio.lowlevel
@@ -18,6 +19,8 @@ from collab_client.connection import Connection
 from collab_client.core import Replica
 from collab_client.feeds import NewestFeed
 from collab_client.peers import Selection
+
+PeersT = TypeVar("PeersT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,47 @@ class Peer:
     selection: tuple[int, int] | None
 
 
-class Presence:
-    """What we show of ourselves, and what the others show. Nobody is known to be here offline."""
+class Followed(ABC, Generic[PeersT]):
+    """The peers, and who is to be told when they change."""
 
-    def __init__(self, replica: Replica, connection: Connection) -> None:
-        self._replica = replica
+    def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
         self._ended = False
-        self._feeds: WeakSet[NewestFeed[Mapping[str, Peer]]] = WeakSet()
+        self._feeds: WeakSet[NewestFeed[PeersT]] = WeakSet()
+
+    @property
+    @abstractmethod
+    def peers(self) -> PeersT:
+        """The others. Nobody is known to be here offline."""
+
+    def updates(self) -> NewestFeed[PeersT]:
+        """The peers after each change from now on; who reads late gets only the newest."""
+        feed: NewestFeed[PeersT] = NewestFeed()
+        if self._ended:
+            feed.end(self._connection.failure)
+        self._feeds.add(feed)
+        return feed
+
+    def tell(self) -> None:
+        """The peers have changed."""
+        if self._feeds:
+            peers = self.peers
+            for feed in self._feeds:
+                feed.put(peers)
+
+    def end(self, failure: Exception | None) -> None:
+        """There will be no more news."""
+        self._ended = True
+        for feed in self._feeds:
+            feed.end(failure)
+
+
+class Presence(Followed[Mapping[str, Peer]]):
+    """What we show of ourselves, and what the others show. Nobody is known to be here offline."""
+
+    def __init__(self, replica: Replica, connection: Connection[str]) -> None:
+        super().__init__(connection)
+        self._replica = replica
 
     @property
     def peers(self) -> dict[str, Peer]:
@@ -70,27 +106,6 @@ class Presence:
         self._replica.company.present(None)
         self._connection.wake()
         await anyio.lowlevel.checkpoint()
-
-    def updates(self) -> NewestFeed[Mapping[str, Peer]]:
-        """The peers after each change from now on; who reads late gets only the newest."""
-        feed: NewestFeed[Mapping[str, Peer]] = NewestFeed()
-        if self._ended:
-            feed.end(self._connection.failure)
-        self._feeds.add(feed)
-        return feed
-
-    def tell(self) -> None:
-        """The peers have changed."""
-        if self._feeds:
-            peers = self.peers
-            for feed in self._feeds:
-                feed.put(peers)
-
-    def end(self, failure: Exception | None) -> None:
-        """There will be no more news."""
-        self._ended = True
-        for feed in self._feeds:
-            feed.end(failure)
 
     def _selection_of(self, author: str) -> tuple[int, int] | None:
         selection = self._replica.selection_of(author)
