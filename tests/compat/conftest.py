@@ -28,5 +28,5 @@ def process(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def room(process: ServerProcess, driver: Driver) -> Room:
+def room(driver: Driver, process: ServerProcess) -> Room:
     return Room(driver, process)
