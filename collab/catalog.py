@@ -14,7 +14,7 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 
-from collab.contents import Contents, Writer, aside
+from collab.contents import Contents, Writer, aside, check_yjs
 from collab.errors import (
     DocumentNotFound,
     DocumentTooLarge,
@@ -27,6 +27,7 @@ from collab.settings import Settings
 from collab.storage import NewDocument, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
+from collab.types.yjs import YJS
 from collab.words import (
     Commit,
     Credit,
@@ -87,16 +88,23 @@ class Catalog:
         *,
         content: bytes | None = None,
         format: str = "text",
+        root: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> Document:
         """Make a document, of content if there is some; a deleted id may be taken again.
+
+        `root` is where in a yjs document the content goes.
 
         Raises DocumentExists, InvalidDocumentId, WrongType, InvalidContent, UnknownFormat,
         DocumentTooLarge, TooLarge.
         """
         type = document_type(type_name)
+        if root is not None:
+            check_yjs(type)
         state = None
-        if content:
+        if content and root is not None:
+            state = await aside(len(content), YJS.read_content, content, format, root)
+        elif content:
             state = await aside(len(content), type.read_content, content, format)
         return await self._create(id, type, state, content or b"", writer, metadata or {})
 

@@ -19,10 +19,12 @@ from collab.errors import (
     BelowFloor,
     DocumentBroken,
     DocumentNotFound,
+    InvalidContent,
     InvalidOperation,
     PreconditionFailed,
     Restarting,
     VersionUnavailable,
+    WrongType,
 )
 from collab.loading import load_state, replay
 from collab.registry import Registry
@@ -30,6 +32,7 @@ from collab.session import Session
 from collab.storage import PAGE_BYTES, Loaded, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
+from collab.types.yjs import YJS
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
 
 T = TypeVar("T")
@@ -121,14 +124,26 @@ class Contents:
         document = await self.row(id)
         return Head(document.epoch, document.version)
 
-    async def content(self, id: str, format: str = "text", version: int | None = None) -> Content:
-        """The content at the head or at `version`.
+    async def content(
+        self,
+        id: str,
+        format: str = "text",
+        version: int | None = None,
+        *,
+        root: str | None = None,
+    ) -> Content:
+        """The content at the head or at `version`; of a yjs document perhaps one root only.
 
-        Raises DocumentNotFound, UnknownFormat, BaseAboveHead, VersionUnavailable, DocumentBroken.
+        Raises DocumentNotFound, UnknownFormat, BaseAboveHead, VersionUnavailable, DocumentBroken,
+        WrongType (a root of another type).
         """
         found = await self.state(id, version)
         size = found.type.size(found.state)
-        body = await aside(size, found.type.render, found.state, format)
+        if root is None:
+            body = await aside(size, found.type.render, found.state, format)
+        else:
+            check_yjs(found.type)
+            body = await aside(size, YJS.render, found.state, format, root)
         return Content(found.head.epoch, found.head.version, body)
 
     async def replace(
@@ -142,8 +157,13 @@ class Contents:
         is refused with.
         """
         async with self._registry.open(id) as session:
+            if session.type is YJS:
+                raise InvalidContent(
+                    "a yjs document is not replaced as a whole, as that would undo what others "
+                    "type: post edits of its text, or updates"
+                )
             if match is not None:
-                _check_epoch(session, match.epoch)
+                check_epoch(session, match.epoch)
             base = match.version if match else None
             digest = await aside(len(content), _content_digest, base, format, content)
             type = session.type
@@ -155,7 +175,7 @@ class Contents:
             else:
                 version, old = await self._base_state(session, base)
             operation = await aside(len(content) + type.size(old), type.difference, old, new)
-            return await self._submit(session, version, operation, digest, writer)
+            return await self.submit(session, version, operation, digest, writer)
 
     async def _base_state(self, session: Session, version: int | None) -> tuple[int, Any]:
         if version is None or version == session.version:
@@ -172,10 +192,12 @@ class Contents:
         return version, past.state
 
     async def state(self, id: str, version: int | None) -> Found:
-        """The state at the head or at `version`; raises as `content`."""
+        """The state at the head or at `version`, to be read in any thread; raises as `content`."""
         session = await self._fresh(id)
         if session is not None and version in {None, session.version}:
-            return Found(Head(session.epoch, session.version), session.type, session.state)
+            # A replica goes on changing.
+            state = YJS.still(session.state) if session.type is YJS else session.state
+            return Found(Head(session.epoch, session.version), session.type, state)
         if version is not None:
             return await self._past(id, version)
         loaded = await self._load(id)
@@ -268,9 +290,11 @@ class Contents:
         """
         async with self._registry.open(id) as session:
             if epoch is not None:
-                _check_epoch(session, epoch)
+                check_epoch(session, epoch)
+            if session.type is YJS:
+                raise InvalidOperation("an edit of a yjs document has a root and operations")
             parsed = await aside(len(operation), session.type.parse, operation)
-            return await self._submit(session, base, parsed, digest_of(base, operation), writer)
+            return await self.submit(session, base, parsed, digest_of(base, operation), writer)
 
     async def edits(self, id: str, after: int, limit: int, epoch: str | None = None) -> Page:
         """At most `limit` commits that follow version `after`, of 1 MiB together or one at least.
@@ -284,9 +308,10 @@ class Contents:
         reached = max(document.version, commits[-1].version if commits else 0)
         return Page(Head(document.epoch, reached), commits)
 
-    async def _submit(
+    async def submit(
         self, session: Session, base: int | None, operation: Any, digest: bytes, writer: Writer
     ) -> Committed:
+        """Commit a parsed operation; `digest` tells a repeated request from another one."""
         author = writer.author
         edit = Edit(author, 1, base, operation, digest, writer.user)
         placed = await session.edit(edit, writer.permitted)
@@ -306,7 +331,14 @@ class Contents:
 _OTHER_EPOCH = "the document was deleted and made again since, its epoch is another one"
 
 
-def _check_epoch(session: Session, epoch: str) -> None:
+def check_yjs(type: DocumentType) -> None:
+    """Raises WrongType for what only yjs documents have."""
+    if type is not YJS:
+        raise WrongType(f"a {type.name} document has no roots, state vectors or updates")
+
+
+def check_epoch(session: Session, epoch: str) -> None:
+    """Raises PreconditionFailed if the document was made anew since."""
     if epoch != session.epoch:
         raise PreconditionFailed(_OTHER_EPOCH)
 

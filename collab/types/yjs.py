@@ -140,6 +140,20 @@ class YjsType:
         """
         return Seed(yjs_making.read(raw, format, root, client))
 
+    def holds_seed(self, operation: bytes, seed: Seed) -> bool:
+        """Whether this commit, encoded, is the one by which the seed took effect."""
+        begun = {(client, clock) for client, clock, _ in seed.update.sections}
+        update = read_update(self.decode(operation).update)
+        return any((client, clock) in begun for client, clock, _ in update.sections)
+
+    def lacks(self, state: Replica, seed: Seed) -> bool:
+        """Whether nothing that the seed's clients have written is there."""
+        return not any(state.guard.clock(client) for client, _, _ in seed.update.sections)
+
+    def vector_of(self, still: Still) -> bytes:
+        """Its state vector."""
+        return pycrdt.get_state(still.update)
+
     def missing(self, still: Still, vector: bytes) -> bytes:
         """What a replica with that vector, untrusted, lacks; raises InvalidOperation."""
         return pycrdt.get_update(still.update, self.check_vector(vector))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any
 
@@ -10,16 +11,32 @@ from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from collab.contents import aside
 from collab.errors import Malformed, PreconditionFailed, PreconditionRequired
 from collab.protocols.native import MAX_INTEGER
+from collab.updates import Updates
 from collab.web import schemas
 from collab.web.answers import parse_etag, version_headers
 from collab.web.bodies import StrictRoute, check_parts, media_type
-from collab.web.dependencies import DocumentId, IdempotencyKey, Reader, TheContents, WritingCaller
+from collab.web.dependencies import (
+    DocumentId,
+    IdempotencyKey,
+    Reader,
+    TheContents,
+    TheRegistry,
+    WritingCaller,
+)
 from collab.web.edits import committed_answer
 from collab.words import Head
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["content"], route_class=StrictRoute)
 
-_MEDIA_TYPES = {"text": "text/plain; charset=utf-8", "json": "application/json"}
+_MEDIA_TYPES = {
+    "text": "text/plain; charset=utf-8",
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
+    "update": "application/octet-stream",
+}
+# Clean as it is: shown on its own, a page that people wrote runs nothing and loads nothing.
+_UNTRUSTED = {"html": {"Content-Security-Policy": "sandbox; default-src 'none'; img-src *"}}
 _FORMATS = {"text/plain": "text", "application/json": "json"}
 
 # Exactly one (RFC 9110, 8.8.3): what was changed is found by comparing with that state.
@@ -41,7 +58,12 @@ _BOTH_MEDIA_TYPES: dict[str, Any] = {
     response_class=Response,
     responses={
         200: {
-            "content": _BOTH_MEDIA_TYPES,
+            "content": {
+                **_BOTH_MEDIA_TYPES,
+                "text/html": {"schema": {"type": "string"}},
+                "text/markdown": {"schema": {"type": "string"}},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
             "headers": {
                 name: {"schema": {"type": "string"}, "description": meaning}
                 for name, meaning in (
@@ -57,23 +79,50 @@ _BOTH_MEDIA_TYPES: dict[str, Any] = {
 async def get_content(
     id: DocumentId,
     contents: TheContents,
+    registry: TheRegistry,
     caller: Reader,
     format: Annotated[
-        str, Query(max_length=64, description="`text` or `json`.", examples=["text"])
+        str,
+        Query(
+            max_length=64,
+            description="`text` or `json`; of yjs documents also `html`, `markdown`, `update`.",
+            examples=["text"],
+        ),
     ] = "text",
     version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    root: Annotated[
+        str | None,
+        Query(
+            max_length=1000,
+            description="Of a yjs document only this root: `name`, or `name:type` with `text`, "
+            "`xml`, `map` or `array` as the type, if the content does not tell it.",
+            examples=["default:xml"],
+        ),
+    ] = None,
+    state_vector: Annotated[
+        str | None,
+        Query(description="Base64 of a Yjs state vector: of an `update` only what it lacks."),
+    ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The content at the newest version, or as it was at `version`."""
+    vector = None if state_vector is None else _vector_of(state_vector, format)
     if if_none_match is not None:
         head = await contents.head(id)
         shown = Head(head.epoch, head.version if version is None else version)
         if shown.version <= head.version and _matches(if_none_match, shown):
             return Response(status_code=304, headers=version_headers(shown))
-    content = await contents.content(id, format, version)
+    if vector is None:
+        content = await contents.content(id, format, version, root=root)
+    else:
+        content = await Updates(contents, registry).missing(id, vector, version)
     return Response(
         content.body,
-        headers=version_headers(Head(content.epoch, content.version)),
+        headers={
+            **version_headers(Head(content.epoch, content.version)),
+            "X-Content-Type-Options": "nosniff",
+            **_UNTRUSTED.get(format, {}),
+        },
         media_type=_MEDIA_TYPES.get(format, "application/octet-stream"),
     )
 
@@ -114,6 +163,17 @@ async def put_content(
     committed = await contents.replace(id, match, body, format, caller.writer(id, key))
     # Without an ETag: after a rebase the content is not what was sent, and has to be read.
     return committed_answer(committed)
+
+
+def _vector_of(text: str, format: str) -> bytes:
+    """The state vector in a parameter, in either alphabet of base64; raises Malformed."""
+    if format != "update":
+        raise Malformed("a state vector is for the format update")
+    spelt = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(spelt + "=" * (-len(spelt) % 4), validate=True)
+    except ValueError:
+        raise Malformed("the state vector is not base64") from None
 
 
 def _expected(if_match: str) -> Head:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from collab.contents import aside
 from collab.errors import InvalidContent
@@ -20,6 +21,7 @@ from collab.web.dependencies import (
     TheCatalog,
     WritingCaller,
 )
+from collab.web.trials import try_update
 from collab.words import Document, check_document_id
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], route_class=StrictRoute)
@@ -29,18 +31,21 @@ _IdFilter = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9._:~@-]*$"
 
 @router.post("", status_code=201, response_model=schemas.DocumentRow)
 async def create_document(
-    body: schemas.NewDocument, catalog: TheCatalog, caller: TheCaller
+    body: schemas.NewDocument, request: Request, catalog: TheCatalog, caller: TheCaller
 ) -> Response:
     """Make a document, with content if there is some. `document_exists` if the id is taken."""
     id = _new_id(body.id, catalog)
     caller.check_new(id)
-    content, format = await _content_of(body)
+    content, format = await _initial(body)
+    if content is not None and format == "update":
+        await try_update(content, request.app.state)
     document = await catalog.create(
         id,
         body.type,
         caller.writer(id),
         content=content,
         format=format,
+        root=body.root,
         metadata=body.metadata,
     )
     return _created(document)
@@ -109,15 +114,29 @@ def _new_id(id: str | None, catalog: TheCatalog) -> str:
     return catalog.make_id() if id is None else check_document_id(id)
 
 
-async def _content_of(body: schemas.NewDocument) -> tuple[bytes | None, str]:
-    """The initial content as the type reads it, and in which format."""
+async def _initial(body: schemas.NewDocument) -> tuple[bytes | None, str]:
+    """The initial content, if there is some, and in which format."""
     if body.content is None:
         return None, body.format or "text"
-    if not body.content.startswith(b'"'):
-        return body.content, body.format or "json"
-    if body.format not in {None, "text"}:
-        raise InvalidContent("content that is a string has the format text")
-    return await aside(len(body.content), decode_text, body.content), "text"
+    return await aside(len(body.content), content_of, body.content, body.format)
+
+
+def content_of(sent: bytes, format: str | None) -> tuple[bytes, str]:
+    """Content in a JSON body as the type reads it, and in which format; an update is in base64.
+
+    Raises InvalidContent, Malformed.
+    """
+    if not sent.startswith(b'"'):
+        return sent, format or "json"
+    if format == "json":
+        raise InvalidContent("content that is a string has another format than json")
+    content = decode_text(sent)
+    if format == "update":
+        try:
+            content = base64.b64decode(content, validate=True)
+        except ValueError:
+            raise InvalidContent("an update is base64") from None
+    return content, format or "text"
 
 
 def _created(document: Document) -> Response:

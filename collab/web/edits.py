@@ -12,13 +12,23 @@ from starlette.responses import StreamingResponse
 from collab.contents import Committed, Contents, Page
 from collab.errors import CollabError
 from collab.protocols.native import MAX_INTEGER
-from collab.web import problems, schemas
+from collab.types.yjs_edits import TextEdit
+from collab.updates import Updates
+from collab.web import problems, schemas, updates
 from collab.web.answers import json_answer, version_headers
 from collab.web.bodies import StrictRoute
-from collab.web.dependencies import DocumentId, IdempotencyKey, Reader, TheContents, WritingCaller
+from collab.web.dependencies import (
+    DocumentId,
+    IdempotencyKey,
+    Reader,
+    TheContents,
+    TheRegistry,
+    WritingCaller,
+)
 from collab.words import Commit, Head
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["edits"], route_class=StrictRoute)
+router.include_router(updates.router)
 
 LINES = "application/x-ndjson"
 _PAGE_COMMITS = 500
@@ -30,18 +40,26 @@ async def submit_edit(
     id: DocumentId,
     body: schemas.SubmittedEdit,
     contents: TheContents,
+    registry: TheRegistry,
     caller: WritingCaller,
     key: IdempotencyKey,
 ) -> Response:
     """Commit an operation; it is rebased over everything that came after its base.
 
+    For a yjs document: `operations` on the text `root`, each of what those before it have left.
+
     A request with the same Idempotency-Key and the same body is answered with the same version,
     one with another body with `edit_name_reused`.
     """
+    writer = caller.writer(id, key)
+    if body.root is not None:
+        edit = TextEdit(body.root, tuple(each.change for each in body.operations or ()))
+        committed = await Updates(contents, registry).edit_text(
+            id, edit, writer, base=body.base, epoch=body.epoch
+        )
+        return committed_answer(committed)
     operation = _encoder.encode(body.operation)
-    committed = await contents.edit(
-        id, operation, caller.writer(id, key), base=body.base, epoch=body.epoch
-    )
+    committed = await contents.edit(id, operation, writer, base=body.base, epoch=body.epoch)
     return committed_answer(committed)
 
 

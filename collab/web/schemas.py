@@ -7,21 +7,42 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    WithJsonSchema,
+    model_validator,
+)
 
 from collab.protocols.native import MAX_INTEGER
+from collab.types.yjs_edits import TextChange
 from collab.words import Document
 
 JsonObject: TypeAlias = dict[str, Any]
 Version: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-Operation: TypeAlias = Annotated[
-    list[JsonObject], Field(examples=[[{"retain": 5}, {"insert": " there"}]])
-]
 # The document's type looks into it, elsewhere: it may be long.
 UncheckedOperation: TypeAlias = Annotated[
     list[SkipValidation[JsonObject]], Field(examples=[[{"retain": 5}, {"insert": " there"}]])
 ]
 
+LoggedOperation: TypeAlias = Annotated[
+    list[JsonObject] | JsonObject,
+    Field(
+        examples=[[{"retain": 5}, {"insert": " there"}]],
+        description="A Delta; of yjs an object with the effective `update` of a batch in base64, "
+        "and the `owners` of Yjs clients that are new in it.",
+    ),
+]
+Position: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER, examples=[0])]
+RootName: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000, examples=["codemirror"])]
+
+_ROOT = (
+    "Of yjs: where it goes, `name` or `name:type`. Absent: text to `codemirror`, html and markdown "
+    "to `default`; json has a member for each root."
+)
 _DELTA = [{"insert": "hello"}]
 
 
@@ -38,25 +59,25 @@ class Body(BaseModel):
 def _check_content(raw: object) -> object:
     if raw == b"null":
         return None
-    if isinstance(raw, bytes) and raw[:1] not in {b'"', b"["}:
-        raise ValueError("a string or an array of inserts")
+    if isinstance(raw, bytes) and raw[:1] not in {b'"', b"[", b"{"}:
+        raise ValueError("a string, an array of inserts, or an object with the roots of a yjs one")
     return raw
 
 
+_CONTENT_SCHEMAS: list[JsonObject] = [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "object"}},
+    {"type": "object"},
+]
 ContentJson: TypeAlias = Annotated[
     bytes | None,
     BeforeValidator(_check_content),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "object"}},
-                {"type": "null"},
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": [*_CONTENT_SCHEMAS, {"type": "null"}]}),
 ]
 """Whole content as JSON that nobody has looked into yet."""
+SeedJson: TypeAlias = Annotated[
+    bytes, BeforeValidator(_check_content), WithJsonSchema({"anyOf": _CONTENT_SCHEMAS})
+]
 
 
 class NewDocument(Body):
@@ -65,15 +86,17 @@ class NewDocument(Body):
     content_field: ClassVar[str | None] = "content"
 
     id: str | None = Field(None, examples=["notes"])
-    type: str = Field(examples=["text"], description="`text` or `richtext`")
+    type: str = Field(examples=["text"], description="`text`, `richtext` or `yjs`")
     content: ContentJson = Field(
         None,
         examples=["hello", _DELTA],
-        description="Text with format `text`, a Delta's array of inserts with format `json`.",
+        description="Text with format `text`, a Delta's array of inserts with format `json`. For "
+        "yjs also text with `markdown` or `html`, base64 with `update`, and with `json` an object.",
     )
     format: str | None = Field(
-        None, examples=["text"], description="Absent: `text` for a string, `json` for an array."
+        None, examples=["text"], description="Absent: `text` for a string, `json` for the others."
     )
+    root: RootName | None = Field(None, description=_ROOT)
     metadata: JsonObject = Field({}, examples=[{"title": "Notes"}])
 
 
@@ -93,6 +116,52 @@ class MetadataPatch(Body):
     )
 
 
+class TextInsert(Body):
+    """Put `text` before the unit at `at`."""
+
+    at: Position
+    text: str
+
+
+class TextDelete(Body):
+    """Take `length` units away, the first being that at `at`."""
+
+    at: Position
+    length: Position
+
+
+class TextReplace(Body):
+    """Put `text` in place of `length` units."""
+
+    at: Position
+    length: Position
+    text: str
+
+
+class TextOperation(Body):
+    """One change of a text; positions and lengths are UTF-16 code units."""
+
+    insert: TextInsert | None = None
+    delete: TextDelete | None = None
+    replace: TextReplace | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> TextOperation:
+        if sum(each is not None for each in (self.insert, self.delete, self.replace)) != 1:
+            raise ValueError("exactly one of insert, delete and replace")
+        return self
+
+    @property
+    def change(self) -> TextChange:
+        """The change as the type makes it."""
+        if self.insert is not None:
+            return TextChange(self.insert.at, 0, self.insert.text)
+        if self.delete is not None:
+            return TextChange(self.delete.at, self.delete.length)
+        assert self.replace is not None
+        return TextChange(self.replace.at, self.replace.length, self.replace.text)
+
+
 class SubmittedEdit(Body):
     """An operation, and the version it was made on; without `base` it is meant for the newest."""
 
@@ -100,7 +169,38 @@ class SubmittedEdit(Body):
     epoch: str | None = Field(
         None, description="If given, the document's epoch has to be this one."
     )
-    operation: UncheckedOperation
+    operation: UncheckedOperation = Field(
+        [], description="Of text and rich text, which need it; a yjs document has `operations`."
+    )
+    root: RootName | None = Field(
+        None, examples=[None], description="Of yjs: the text that is edited."
+    )
+    operations: list[TextOperation] | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        examples=[None],
+        description="Of yjs: changes, each of the text that those before it have left.",
+    )
+
+    @model_validator(mode="after")
+    def _check_either(self) -> SubmittedEdit:
+        given = self.model_fields_set
+        if ("root" in given) != ("operations" in given) or (
+            ("operation" in given) == ("root" in given)
+        ):
+            raise ValueError("either an operation, or a root and operations")
+        return self
+
+
+class NewSeed(Body):
+    """What a yjs document contains at first."""
+
+    content_field: ClassVar[str | None] = "content"
+
+    content: SeedJson = Field(examples=["# Title"], description="As for a new document.")
+    format: str | None = Field(None, examples=["markdown"], description="As for a new document.")
+    root: RootName | None = Field(None, description=_ROOT)
 
 
 class NewMessage(Body):
@@ -129,13 +229,28 @@ class DocumentList(BaseModel):
     next: str | None = Field(examples=["notes"])
 
 
+class CommittedUpdate(BaseModel):
+    """Where an update stands in the log, which may be together with those of others."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[2])
+    author: str = Field(examples=["7d0a5c9e1b3f2468"])
+    duplicate: bool = Field(description="It had been committed by an earlier request.")
+
+
+class CommittedSeed(CommittedUpdate):
+    """Where a seed stands in the log."""
+
+    seeded: bool = Field(description="It is the content that the document began with.")
+
+
 class CommittedEdit(BaseModel):
     """Where the edit stands in the log, and what it has become there."""
 
     epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
     version: int = Field(examples=[2])
     author: str = Field(examples=["7d0a5c9e1b3f2468"])
-    operation: Operation | None = Field(
+    operation: LoggedOperation | None = Field(
         description="As applied; null for a repeated request whose commit is no longer kept."
     )
     duplicate: bool = Field(description="It had been committed by an earlier request.")
@@ -149,7 +264,7 @@ class LoggedEdit(BaseModel):
     seq: int = Field(examples=[1])
     user: str | None = Field(examples=["alice"])
     time: int = Field(examples=[1_760_000_000_000])
-    operation: Operation
+    operation: LoggedOperation
 
 
 class EditPage(BaseModel):
@@ -205,6 +320,7 @@ class Problem(BaseModel):
     size: int | None = None
     limit: int | None = None
     retry_after: float | None = None
+    state_vector: str | None = None
     errors: list[FieldProblem] | None = None
 
 
