@@ -18,6 +18,7 @@ from collab.committer import Committer
 from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
 from collab.history import History
 from collab.loading import load_authority
+from collab.loop_watch import LoopWatch
 from collab.session import Session
 from collab.settings import Settings
 from collab.snapshotter import Snapshotter
@@ -76,6 +77,7 @@ class Registry:
             history_days=settings.history_days,
             now=now,
         )
+        self.loop_watch = LoopWatch()
         self._entries: dict[str, _Entry] = {}
         self._tasks = anyio.create_task_group()
         self._draining = False
@@ -271,6 +273,7 @@ class Registry:
         """
         failure: Exception | None = None
         async with self._tasks:
+            self._tasks.start_soon(self.loop_watch.run)
             self._tasks.start_soon(self._committer.run)
             self._tasks.start_soon(self._snapshotter.run)
             self._tasks.start_soon(self._unload_idle)

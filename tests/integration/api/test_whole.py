@@ -165,7 +165,8 @@ async def test_health(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     anonymous = {"Authorization": ""}
     for path in ("/healthz", "/readyz"):
         answer = await server.client.get(path, headers=anonymous)
-        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["longest_stall_ms"] >= 0
 
     async def down(*_: object, **__: object) -> Any:
         raise StoreFailure("the store is away")
