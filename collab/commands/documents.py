@@ -74,7 +74,13 @@ def _when(ms: int) -> str:
 
 def cat(
     id: Id,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    format: Annotated[
+        str, typer.Option(help="text or json; of yjs also html, markdown or update (bytes).")
+    ] = "text",
+    root: Annotated[
+        str | None,
+        typer.Option(help="Of yjs: this root only, name or name:type.", show_default=False),
+    ] = None,
     version: Annotated[
         int | None, typer.Option(min=0, help="As it was then.", show_default=False)
     ] = None,
@@ -84,7 +90,7 @@ def cat(
     """Print what is in a document."""
     with Remote(url, token) as remote:
         path = f"/v1/documents/{checked_id(id)}/content"
-        content = remote.get(path, format=format, version=version).content
+        content = remote.get(path, format=format, version=version, root=root).content
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
@@ -94,6 +100,7 @@ def edit(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put it in place of everything, not at the end.")
     ] = False,
+    root: Annotated[str, typer.Option(help="Of yjs: the text to write to.")] = "codemirror",
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
@@ -106,36 +113,37 @@ def edit(
     except UnicodeDecodeError:
         raise CommandError("what came on standard input is not UTF-8") from None
     with Remote(url, token) as remote:
-        version = write(remote, checked_id(id), text, replace=replace)
+        version = write(remote, checked_id(id), text, replace=replace, root=root)
     ERR.print(f"{id} is at version {version}")
 
 
-def write(remote: Remote, id: str, text: str, *, replace: bool) -> int:
+def write(remote: Remote, id: str, text: str, *, replace: bool, root: str) -> int:
     """Put `text` into the document, which is made if absent; the version it is then at."""
     path = f"/v1/documents/{id}"
-    made = _create_if_absent(remote, id, text)
-    if made is not None:
-        return made
-    if replace:
+    type = _type_of(remote, path)
+    if type is None:
+        try:
+            body = {"id": id, "type": "text", "content": text}
+            return int(remote.post("/v1/documents", body).json()["version"])
+        except Refused as refusal:
+            if refusal.code != "document_exists":
+                raise
+        type = _type_of(remote, path)
+    if type == "yjs":
+        answer = _write_to_root(remote, path, text, root, replace=replace)
+    elif replace:
         answer = remote.put(f"{path}/content", text.encode(), "text/plain; charset=utf-8")
     else:
         answer = _append(remote, path, text)
     return int(answer.json()["version"])
 
 
-def _create_if_absent(remote: Remote, id: str, text: str) -> int | None:
+def _type_of(remote: Remote, path: str) -> str | None:
+    """The document's type, None if it is not there."""
     try:
-        remote.get(f"/v1/documents/{id}")
+        return str(remote.get(path).json()["type"])
     except Refused as refusal:
         if refusal.code != "document_not_found":
-            raise
-    else:
-        return None
-    try:
-        body = {"id": id, "type": "text", "content": text}
-        return int(remote.post("/v1/documents", body).json()["version"])
-    except Refused as refusal:
-        if refusal.code != "document_exists":
             raise
     return None
 
@@ -146,9 +154,23 @@ def _append(remote: Remote, path: str, text: str) -> httpx.Response:
     operation: list[dict[str, Any]] = [{"retain": length}] if length else []
     if utf16_length(text):
         operation.append({"insert": text})
-    body = {
+    return remote.post(f"{path}/edits", {**_base(answer), "operation": operation})
+
+
+def _write_to_root(
+    remote: Remote, path: str, text: str, root: str, *, replace: bool
+) -> httpx.Response:
+    answer = remote.get(f"{path}/content", format="json", root=f"{root}:text")
+    length = content_length(answer.json())
+    place = {"at": 0, "length": length} if replace else {"at": length, "length": 0}
+    operations = [{"replace": {**place, "text": text}}]
+    body = {**_base(answer), "root": root, "operations": operations}
+    return remote.post(f"{path}/edits", body)
+
+
+def _base(answer: httpx.Response) -> dict[str, Any]:
+    """The state that an edit is made on, which is the one that was read."""
+    return {
         "base": int(answer.headers["Collab-Version"]),
         "epoch": answer.headers["Collab-Epoch"],
-        "operation": operation,
     }
-    return remote.post(f"{path}/edits", body)

@@ -1,15 +1,18 @@
 """`import` and `export`: files to documents and back.
 
 A file `a/b.txt` below a directory becomes the document `a:b.txt`, and goes back to where it came
-from; rich text travels as `ID.delta.json`, a Delta's array of inserts.
+from; rich text travels as `ID.delta.json`, a Delta's array of inserts, a Yjs document as `ID.yjs`,
+its state as an update.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +26,19 @@ from collab.errors import InvalidDocumentId
 from collab.words import check_document_id
 
 _DELTA_SUFFIX = ".delta.json"
+_UPDATE_SUFFIX = ".yjs"
+_SUFFIXES = {"richtext": _DELTA_SUFFIX, "yjs": _UPDATE_SUFFIX}
+_SPOKEN = {"richtext": "rich text", "yjs": "a yjs document"}
+_EXPORTS = {"richtext": "json", "yjs": "update"}
+# Of files that become yjs documents; others are plain text.
+_MARKUP = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+
+
+class TextType(StrEnum):
+    """What files of text become."""
+
+    TEXT = "text"
+    YJS = "yjs"
 
 
 class Unfit(CommandError):
@@ -44,6 +60,7 @@ def import_files(
     replace: Annotated[
         bool, typer.Option("--replace", help="Write over documents that exist.")
     ] = False,
+    type: Annotated[TextType, typer.Option(help="What files of text become.")] = TextType.TEXT,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
@@ -51,8 +68,10 @@ def import_files(
 
     The id is the file's name; below a directory it is the path from there, with a colon for each
     slash: n.txt in the folder s1 of the directory becomes s1:n.txt. Files are plain text in UTF-8;
-    ID.delta.json becomes the rich text ID and holds a Delta, a JSON array of inserts. Hidden files
-    and links that lead nowhere are skipped.
+    ID.delta.json becomes the rich text ID and holds a Delta, a JSON array of inserts; ID.yjs
+    becomes the yjs document ID and holds its state as a Yjs update. With --type yjs text becomes
+    yjs documents too: markdown (.md) and html as TipTap edits them, anything else one plain text.
+    Hidden files and links that lead nowhere are skipped.
     """
     found = list(find(paths))
     files = [each for each in found if not each.skipped]
@@ -60,7 +79,7 @@ def import_files(
     with Remote(url, token) as remote, Progress(console=ERR) as progress:
         for file in progress.track(files, description="import"):
             try:
-                _import_file(remote, file.path, prefix + file.name, replace=replace)
+                _import_file(remote, file.path, prefix + file.name, type, replace=replace)
             except (Refused, Unfit, OSError) as error:
                 failed += 1
                 progress.console.print(f"{file.path}: {_reason(error)}")
@@ -104,27 +123,51 @@ def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _import_file(remote: Remote, path: Path, name: str, *, replace: bool) -> None:
-    rich = name.endswith(_DELTA_SUFFIX)
+def _import_file(
+    remote: Remote, path: Path, name: str, text_type: TextType, *, replace: bool
+) -> None:
     raw = path.read_bytes()
-    content = _content_of(raw, rich=rich)
-    id = _id_of(name.removesuffix(_DELTA_SUFFIX))
-    body = {"id": id, "type": "richtext" if rich else "text", "content": content}
+    body = _document_of(raw, name, text_type)
     try:
         remote.post("/v1/documents", body)
     except Refused as refusal:
         if refusal.code != "document_exists" or not replace:
             raise
+        if body["type"] == "yjs":
+            raise Unfit(
+                "is there already, and a yjs document is never replaced as a whole"
+            ) from None
+        rich = body["type"] == "richtext"
         media_type = "application/json" if rich else "text/plain; charset=utf-8"
-        remote.put(f"/v1/documents/{id}/content", raw, media_type)
+        remote.put(f"/v1/documents/{body['id']}/content", raw, media_type)
 
 
-def _content_of(raw: bytes, *, rich: bool) -> Any:
+def _document_of(raw: bytes, name: str, text_type: TextType) -> dict[str, Any]:
+    """What a file of that name becomes, as the body that makes it."""
+    if name.endswith(_DELTA_SUFFIX):
+        id = _id_of(name.removesuffix(_DELTA_SUFFIX))
+        return {"id": id, "type": "richtext", "content": _json_of(raw)}
+    if name.endswith(_UPDATE_SUFFIX):
+        id = _id_of(name.removesuffix(_UPDATE_SUFFIX))
+        content = base64.b64encode(raw).decode()
+        return {"id": id, "type": "yjs", "format": "update", "content": content}
+    body = {"id": _id_of(name), "type": text_type.value, "content": _text_of(raw)}
+    format = _MARKUP.get(Path(name).suffix.lower())
+    if text_type is TextType.YJS and format is not None:
+        body["format"] = format
+    return body
+
+
+def _text_of(raw: bytes) -> str:
     try:
-        text = raw.decode()
-        return json.loads(text) if rich else text
+        return raw.decode()
     except UnicodeDecodeError:
         raise Unfit("is not UTF-8") from None
+
+
+def _json_of(raw: bytes) -> Any:
+    try:
+        return json.loads(_text_of(raw))
     except (ValueError, RecursionError) as error:
         raise Unfit(f"is not JSON: {error}") from None
 
@@ -149,7 +192,7 @@ def export_documents(
 
     The document s1:n.txt becomes n.txt in the folder s1. An id that cannot be such a path, because
     a step of it is empty or hidden or is itself a document, is the file's name as a whole. Rich
-    text becomes ID.delta.json.
+    text becomes ID.delta.json, a yjs document ID.yjs.
     """
     failed = 0
     directory.mkdir(parents=True, exist_ok=True)
@@ -170,7 +213,7 @@ def export_documents(
 
 
 def _file_name(row: dict[str, Any]) -> str:
-    return str(row["id"]) + (_DELTA_SUFFIX if row["type"] == "richtext" else "")
+    return str(row["id"]) + _SUFFIXES.get(row["type"], "")
 
 
 def file_of(name: str, names: Set[str]) -> Path:
@@ -184,10 +227,12 @@ def file_of(name: str, names: Set[str]) -> Path:
 
 
 def _export(remote: Remote, row: dict[str, Any], path: Path) -> None:
-    rich = row["type"] == "richtext"
-    if not rich and path.name.endswith(_DELTA_SUFFIX):
-        raise Unfit("would come back as rich text; see it with: collab cat ID")
+    type = row["type"]
+    if type not in _SUFFIXES:
+        for other, suffix in _SUFFIXES.items():
+            if path.name.endswith(suffix):
+                raise Unfit(f"would come back as {_SPOKEN[other]}; see it with: collab cat ID")
     place = f"/v1/documents/{row['id']}/content"
-    content = remote.get(place, format="json" if rich else "text").content
+    content = remote.get(place, format=_EXPORTS.get(type, "text")).content
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
