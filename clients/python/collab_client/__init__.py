@@ -7,7 +7,13 @@
 See docs/client-python.md.
 """
 
-from collab_client.channel import Channel, ChannelClosed, OpenChannel
+from collab_client.channel import (
+    BinaryChannel,
+    Channel,
+    ChannelClosed,
+    OpenBinaryChannel,
+    OpenChannel,
+)
 from collab_client.connecting import connect
 from collab_client.core import Replica
 from collab_client.document import LiveDocument
@@ -32,8 +38,11 @@ from collab_client.feeds import Change, Message
 from collab_client.indices import Deleted, Formatted, Inserted
 from collab_client.open_document import Status
 from collab_client.presence import Peer
+from collab_client.yjs_document import YjsDocument
+from collab_client.yjs_replica import YjsReplica
 
 __all__ = [
+    "BinaryChannel",
     "Change",
     "Channel",
     "ChannelClosed",
@@ -49,6 +58,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "Offline",
+    "OpenBinaryChannel",
     "OpenChannel",
     "OverQuota",
     "Peer",
@@ -61,5 +71,7 @@ __all__ = [
     "Unreachable",
     "Unsaved",
     "WrongType",
+    "YjsDocument",
+    "YjsReplica",
     "connect",
 ]

@@ -16,6 +16,7 @@ import anyio.lowlevel
 from collab.ot.delta import Delta, compose
 from collab.ot.rope import Rope
 from collab_client.indices import Step, steps
+from collab_client.yjs_outbox import merged
 
 WAITING_CHANGES = 256
 WAITING_MESSAGES = 1024
@@ -62,7 +63,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a peer sent to all; never stored."""
+    """What a peer sent to all; never stored. Of a Yjs document's messages no `author` is known: it
+    is empty, and `body` is a text."""
 
     author: str
     user: str | None
@@ -132,6 +134,18 @@ class ChangeFeed(Feed[Change]):
             if self._local or not change.local:
                 return change
         return None
+
+
+class UpdateFeed(Feed[bytes]):
+    """Yjs updates in order. Without a reader, above 256 they are merged into one."""
+
+    def put(self, update: bytes) -> None:
+        self._waiting.append(update)
+        if len(self._waiting) > WAITING_CHANGES:
+            together = merged(list(self._waiting))
+            self._waiting.clear()
+            self._waiting.append(together)
+        self._bell.ring()
 
 
 class MessageFeed(Feed[Message]):

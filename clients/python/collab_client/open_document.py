@@ -51,9 +51,16 @@ class OpenDocument(ABC):
         return self._joined(MessageFeed(), self._messages)
 
     async def opened(self) -> None:
-        """Wait for the first welcome, or for the connection to end for good."""
-        while not self._connection.welcomed and self._connection.failure is None:
+        """Wait for the first welcome; raises the Closed that came in its place."""
+        while not self._connection.welcomed:
+            if self._connection.failure is not None:
+                raise self._connection.failure
             await self._progress.wait()
+
+    @property
+    def trouble(self) -> Exception | None:
+        """How the last connection ended."""
+        return self._connection.trouble
 
     def leave(self) -> None:
         """The context is over."""

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable
 
 from collab.errors import Malformed
-from collab.protocols import native
+from collab.protocols import hocuspocus, native
 from collab_client.channel import ABNORMAL, ChannelClosed
 from collab_client.core import Replica
 from collab_client.events import Event, Reconnect
+from collab_client.yjs_replica import Ended, YjsEvent, YjsReplica
 
 _log = logging.getLogger("collab_client")
 
@@ -60,3 +61,47 @@ class NativeSpeaker:
         for event in events:
             if isinstance(event, native.ErrorReport):
                 _log.warning("the server reports %s", event.code)
+
+
+class YjsSpeaker:
+    """Speaks the Hocuspocus protocol about one document, with the socket to itself."""
+
+    def __init__(self, document: str, replica: YjsReplica) -> None:
+        self.hear: Callable[[list[YjsEvent]], None] = lambda events: None
+        self._document = document
+        self._replica = replica
+        self._pongs = 0
+
+    @property
+    def live(self) -> bool:
+        return self._replica.live
+
+    def connection_opened(self, token: str | None) -> list[bytes]:
+        self._pongs = 0
+        return self._encoded(self._replica.connection_opened(token))
+
+    def connection_lost(self) -> float:
+        self.hear(self._replica.connection_lost())
+        return 0.0
+
+    def to_send(self) -> list[bytes]:
+        pongs, self._pongs = self._pongs, 0
+        return [hocuspocus.encode_pong()] * pongs + self._encoded(self._replica.to_send())
+
+    def receive(self, frame: bytes) -> None:
+        try:
+            message = hocuspocus.decode_server(frame)
+        except Malformed as error:
+            raise ChannelClosed(ABNORMAL, str(error)) from None
+        if isinstance(message, hocuspocus.Ping):
+            self._pongs = 1
+        if not isinstance(message, hocuspocus.FromServer) or message.address != self._document:
+            return
+        events = self._replica.receive(message.message)
+        self.hear(events)
+        for event in events:
+            if isinstance(event, Ended):
+                raise ChannelClosed(event.close_code, event.reason)
+
+    def _encoded(self, messages: list[hocuspocus.ClientMessage]) -> list[bytes]:
+        return [hocuspocus.encode(self._document, message) for message in messages]

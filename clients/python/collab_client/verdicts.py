@@ -1,6 +1,6 @@
 """What the server's codes mean: for an edit that is on its way, and for the connection.
 
-Owns these two tables alone, so that every rule of the kind is read in one place.
+Owns these tables alone, so that every rule of the kind is read in one place.
 """
 
 from __future__ import annotations
@@ -47,6 +47,18 @@ _FINAL: dict[int, type[errors.Closed]] = {
     CloseCode.WRONG_TYPE: errors.WrongType,
 }
 
+BROKEN = CloseCode.MALFORMED
+"""The code for an end that another attempt would only repeat."""
+
+_CODE_OF_DENIAL = {
+    "not_signed_in": CloseCode.NOT_SIGNED_IN,
+    "document_not_found": CloseCode.NOT_FOUND,
+    "document_gone": CloseCode.NOT_FOUND,
+    "wrong_type": CloseCode.WRONG_TYPE,
+    "invalid_document_id": CloseCode.MALFORMED,
+    "document_too_large": CloseCode.QUOTA,
+}
+
 _PASSING_4400S = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
 
 
@@ -57,6 +69,15 @@ def verdict_on_edit(error: ErrorReport, *, rewritten: bool) -> Verdict:
     if error.code == "base_below_own_commit" and error.committed is not None:
         return Verdict.REWRITE
     return _VERDICTS.get(error.code, Verdict.REFUSED)
+
+
+def close_code_of_denial(reason: str) -> int:
+    """The code that stands for a permission denied; `reason` begins with the server's error code,
+    or is another server's own words."""
+    code, _, _ = reason.partition(":")
+    if _VERDICTS.get(code) is Verdict.PASSING:
+        return CloseCode.TRY_LATER
+    return _CODE_OF_DENIAL.get(code, CloseCode.NOT_ALLOWED)
 
 
 def failure_of(close_code: int, reason: str, *, known: bool) -> errors.Closed | None:
