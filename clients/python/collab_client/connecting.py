@@ -10,7 +10,7 @@ import ssl as tls
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import anyio
 from pycrdt import Doc
@@ -32,6 +32,9 @@ from collab_client.open_document import OpenDocument
 from collab_client.speakers import NativeSpeaker, YjsSpeaker
 from collab_client.yjs_document import YjsDocument
 from collab_client.yjs_replica import YjsReplica
+
+Parts: TypeAlias = tuple[OpenDocument, list[Callable[[], Coroutine[Any, Any, None]]]]
+"""A document, and the tasks that keep it."""
 
 
 @overload
@@ -68,9 +71,16 @@ def connect(
 ) -> AbstractAsyncContextManager[YjsDocument]: ...
 
 
-def connect(
-    url: str, document: str, *, type: Literal["yjs"] | None = None, **options: Any
-) -> AbstractAsyncContextManager[Any]:
+@asynccontextmanager
+async def connect(
+    url: str,
+    document: str,
+    *,
+    type: Literal["yjs"] | None = None,
+    open_seconds: float | None = 30.0,
+    flush_seconds: float | None = 10.0,
+    **options: Any,
+) -> AsyncIterator[Any]:
     """Open `document` on the server at `url` and keep it in touch until the context is left.
 
     url            http(s):// or ws(s)://, without the API's path
@@ -98,81 +108,10 @@ def connect(
     flushes, after an exception too (whose place a failed flush does not take), but not when
     cancelled.
     """
-    if type is None:
-        return _connect_native(url, document, **options)
-    if type != "yjs":
+    if type not in (None, "yjs"):
         raise ValueError('type is "yjs" or left out; create="text" makes a document of that type')
-    return _connect_yjs(url, document, **options)
-
-
-@asynccontextmanager
-async def _connect_native(
-    url: str,
-    document: str,
-    *,
-    token: Token = None,
-    client_id: str | None = None,
-    create: str | None = None,
-    ssl: tls.SSLContext | None = None,
-    keep_trying: bool = False,
-    open_seconds: float | None = 30.0,
-    flush_seconds: float | None = 10.0,
-    open_channel: OpenChannel | None = None,
-    random: Random | None = None,
-) -> AsyncIterator[LiveDocument]:
-    socket = socket_url(url, document)
-    replica = Replica(check_client_id(client_id or secrets.token_urlsafe(24)))
-    speaker = NativeSpeaker(replica, create=create)
-    connection = Connection(
-        speaker,
-        socket,
-        open_channel or websocket_opener(ssl),
-        random or Random(),
-        token=token,
-        keep_trying=keep_trying,
-    )
-    live = LiveDocument(document, replica, connection)
-    speaker.hear = live.hear
-    async with _kept(live, open_seconds, flush_seconds, connection.run):
-        yield live
-
-
-@asynccontextmanager
-async def _connect_yjs(
-    url: str,
-    document: str,
-    *,
-    ydoc: Doc[Any] | None = None,
-    token: Token = None,
-    ssl: tls.SSLContext | None = None,
-    open_seconds: float | None = 30.0,
-    flush_seconds: float | None = 10.0,
-    open_channel: OpenBinaryChannel | None = None,
-    random: Random | None = None,
-) -> AsyncIterator[YjsDocument]:
-    replica = YjsReplica(Doc() if ydoc is None else ydoc, anyio.current_time)
-    speaker = YjsSpeaker(check_document_id(document), replica)
-    connection = Connection(
-        speaker,
-        hocuspocus_url(url),
-        open_channel or binary_websocket_opener(ssl),
-        random or Random(),
-        token=token,
-    )
-    live = YjsDocument(document, replica, connection)
-    speaker.hear = live.hear
-    async with _kept(live, open_seconds, flush_seconds, connection.run, live.keep_time):
-        yield live
-
-
-@asynccontextmanager
-async def _kept(
-    live: OpenDocument,
-    open_seconds: float | None,
-    flush_seconds: float | None,
-    *work: Callable[[], Coroutine[Any, Any, None]],
-) -> AsyncIterator[None]:
-    """Run the document's tasks from its opening to its last flush."""
+    parts = _yjs if type == "yjs" else _native
+    live, work = parts(url, document, **options)
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         for task in work:
@@ -180,7 +119,7 @@ async def _kept(
         try:
             await _opened(live, open_seconds)
             try:
-                yield
+                yield live
             except Exception as error:
                 failure = error
             await _flushed(live, flush_seconds)
@@ -195,6 +134,51 @@ async def _kept(
     if failure is not None:
         # Raised out here, since what passes through a task group comes out in an ExceptionGroup.
         raise failure
+
+
+def _native(
+    url: str,
+    document: str,
+    *,
+    token: Token = None,
+    client_id: str | None = None,
+    create: str | None = None,
+    ssl: tls.SSLContext | None = None,
+    keep_trying: bool = False,
+    open_channel: OpenChannel | None = None,
+    random: Random | None = None,
+) -> Parts:
+    socket = socket_url(url, document)
+    replica = Replica(check_client_id(client_id or secrets.token_urlsafe(24)))
+    speaker = NativeSpeaker(replica, create=create)
+    open_channel = open_channel or websocket_opener(ssl)
+    connection = Connection(
+        speaker, socket, open_channel, random or Random(), token=token, keep_trying=keep_trying
+    )
+    live = LiveDocument(document, replica, connection)
+    speaker.hear = live.hear
+    return live, [connection.run]
+
+
+def _yjs(
+    url: str,
+    document: str,
+    *,
+    ydoc: Doc[Any] | None = None,
+    token: Token = None,
+    ssl: tls.SSLContext | None = None,
+    open_channel: OpenBinaryChannel | None = None,
+    random: Random | None = None,
+) -> Parts:
+    socket = hocuspocus_url(url)
+    check_document_id(document)
+    replica = YjsReplica(Doc() if ydoc is None else ydoc, anyio.current_time)
+    speaker = YjsSpeaker(document, replica)
+    open_channel = open_channel or binary_websocket_opener(ssl)
+    connection = Connection(speaker, socket, open_channel, random or Random(), token=token)
+    live = YjsDocument(document, replica, connection)
+    speaker.hear = live.hear
+    return live, [connection.run, live.keep_time]
 
 
 async def _opened(live: OpenDocument, seconds: float | None) -> None:
