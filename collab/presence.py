@@ -14,6 +14,7 @@ import msgspec
 
 # Departures that readers are told one by one; who is further behind is told all there are.
 _MAX_DEPARTURES = 256
+_RENEW_SECONDS = 0.5
 
 
 class Presence(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class PresenceBoard:
         self._entries: dict[str, tuple[int, Presence, object]] = {}  # in order of stamp
         self._departures: dict[str, tuple[int, Presence]] = {}
         self._told_since = 0
+        self._renewed_at = -_RENEW_SECONDS
 
     def put(self, presence: Presence, owner: object) -> None:
         """Show `presence` for its author until `owner` takes it away or another put replaces it."""
@@ -60,6 +62,19 @@ class PresenceBoard:
             oldest = next(iter(self._departures))
             self._told_since = self._departures.pop(oldest)[0]
         return True
+
+    def renew(self, now: float) -> float:
+        """Show everybody once more, each with the next version; at most twice a second.
+
+        Returns 0, or in how many seconds it may be asked for again: then nothing was done.
+        """
+        wait = self._renewed_at + _RENEW_SECONDS - now
+        if wait > 0:
+            return wait
+        self._renewed_at = now
+        for _, presence, owner in list(self._entries.values()):
+            self.put(msgspec.structs.replace(presence, version=presence.version + 1), owner)
+        return 0
 
     def owner(self, author: str) -> object | None:
         """Who put the author's presence there, while it is shown."""

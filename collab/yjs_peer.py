@@ -6,10 +6,12 @@ The replica is the type's; what leaves here is committed state only.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import anyio
 import msgspec
 
 from collab.authority import Outcome
@@ -45,6 +47,7 @@ class YjsPeer(Peer[Heard, bytes]):
         super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
         self._asked: bytes | None = None  # the state vector of an unanswered step 1
         self._own: set[int] = set()
+        self._shown_states: dict[int, bytes] = {}
         self._introduced = False
 
     async def _greet(self) -> list[bytes]:
@@ -122,26 +125,53 @@ class YjsPeer(Peer[Heard, bytes]):
     def _show_one(self, entry: AwarenessEntry, *, introduces: bool) -> bool:
         board = self._session.presence
         key = str(entry.client_id)
-        owner = board.owner(key)
-        if owner is not self and owner is not None and not (introduces and self._same_user(owner)):
+        owner, known = board.owner(key), board.last_version(key)
+        if owner is self:
+            if entry.state is None:
+                return self._withdraw(entry.client_id)
+            return self._change(entry, known or 0)
+        if owner is not None and not (introduces and self._same_user(owner)):
             return False
-        known = board.last_version(key)
-        if owner is not self and known is not None and not introduces and entry.clock <= known:
+        if entry.state is None or len(entry.state) > self._settings.max_presence_bytes:
+            return False
+        if known is not None and not introduces and entry.clock <= known:
             return False  # someone who has left, as another client remembers it
-        if entry.state is None:
-            return owner is self and self._withdraw(entry.client_id)
+        self._own.add(entry.client_id)
+        if introduces and known is not None:
+            self._renew()
+        # Above its own clock, which everybody may have seen before the server did.
+        self._put_up(entry, max(entry.clock, known or 0) + 1)
+        return True
+
+    def _renew(self) -> None:
+        """Show everybody anew, for one who has come back.
+
+        Providers forget the others when they disconnect, but not their clocks: at the same clocks
+        they would ignore them.
+        """
+        wait = self._session.presence.renew(anyio.current_time())
+        if wait:
+            asyncio.get_running_loop().call_later(wait, self._renew)
+        else:
+            self._session.wake_followers()
+
+    def _change(self, entry: AwarenessEntry, shown: int) -> bool:
+        """What the client says of itself is newer than what is shown, unless it is the same."""
+        assert entry.state is not None
         if len(entry.state) > self._settings.max_presence_bytes:
             return False
-        state = msgspec.Raw(entry.state.encode())
-        clock = entry.clock
-        if known is not None and clock <= known:
-            if owner is self and clock == known:
+        if entry.clock <= shown:
+            if entry.state.encode() == self._shown_states.get(entry.client_id):
                 return False  # heard back from itself
-            # Its own clock fell behind the one of its removal, which everybody has seen.
-            clock = known + 1
-        self._own.add(entry.client_id)
-        board.put(Presence(key, self.user, state, clock), self)
+            shown += 1
+        self._put_up(entry, max(entry.clock, shown))
         return True
+
+    def _put_up(self, entry: AwarenessEntry, clock: int) -> None:
+        assert entry.state is not None
+        state = self._shown_states[entry.client_id] = entry.state.encode()
+        presence = Presence(str(entry.client_id), self.user, msgspec.Raw(state), clock)
+        self._session.presence.put(presence, self)
 
     def _same_user(self, owner: object) -> bool:
         return isinstance(owner, YjsPeer) and owner.user == self.user

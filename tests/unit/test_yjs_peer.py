@@ -267,13 +267,29 @@ def awareness(client: int, clock: int, state: str | None = STATE) -> ywebsocket.
 async def test_awareness_is_shown_to_all_and_echoed_to_its_sender() -> None:
     async with room() as made:
         ada, bob = made.dial(), made.dial()
-        ada.say(awareness(7, 1))
+        ada.say(awareness(7, 0))
         for line in (ada, bob):
+            # Above the clock it came with: peers ignore an unknown client at 0.
             assert line.shown(await line.next(ywebsocket.Awareness)) == {7: (1, STATE)}
         late = made.dial()
         assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (1, STATE)}
         late.say(ywebsocket.QueryAwareness())
         assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (1, STATE)}
+
+
+OTHER = '{"user":{"name":"Ada L."}}'
+
+
+async def test_a_change_is_newer_whatever_its_clock_and_an_echo_is_none() -> None:
+    async with room() as made:
+        ada, bob = made.dial(), made.dial()
+        ada.say(awareness(7, 4))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (5, STATE)}
+        ada.say(awareness(7, 5))
+        ada.say(awareness(7, 5, OTHER))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (6, OTHER)}
+        ada.say(awareness(7, 9, OTHER))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (9, OTHER)}
 
 
 async def test_leaving_is_told_with_the_next_clock() -> None:
@@ -282,22 +298,22 @@ async def test_leaving_is_told_with_the_next_clock() -> None:
         ada.say(awareness(7, 4))
         await bob.next(ywebsocket.Awareness)
         ada.hang_up()
-        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (5, None)}
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (6, None)}
 
 
-async def test_who_comes_back_with_a_stale_clock_is_announced_above_the_removal() -> None:
+async def test_who_comes_back_is_announced_above_its_removal_and_shown_the_others_anew() -> None:
     async with room() as made:
         ada, bob = made.dial(), made.dial()
+        bob.say(awareness(8, 1))
+        await ada.next(ywebsocket.Awareness)
         ada.say(awareness(7, 4))
-        await bob.next(ywebsocket.Awareness)
+        while 7 not in bob.shown(await bob.next(ywebsocket.Awareness)):
+            continue
         ada.hang_up()
-        await bob.next(ywebsocket.Awareness)
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (6, None)}
         again = made.dial()
         again.say(awareness(7, 4))
-        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (6, STATE)}
-        again.say(awareness(7, 5, '{"user":{"name":"Ada L."}}'))
-        ((clock, _),) = bob.shown(await bob.next(ywebsocket.Awareness)).values()
-        assert clock == 7, "its own changes count on from there"
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (7, STATE), 8: (3, STATE)}
 
 
 async def test_who_comes_back_before_the_old_connection_is_gone_stays_visible() -> None:
@@ -312,7 +328,8 @@ async def test_who_comes_back_before_the_old_connection_is_gone_stays_visible() 
         with anyio.fail_after(5):
             await ada.ended.wait()
         late = made.dial()
-        assert late.shown(await late.next(ywebsocket.Awareness)) == {7: (5, STATE)}
+        ((_, state),) = late.shown(await late.next(ywebsocket.Awareness)).values()
+        assert state == STATE
 
 
 async def test_what_a_client_repeats_of_others_is_dropped() -> None:
@@ -321,13 +338,13 @@ async def test_what_a_client_repeats_of_others_is_dropped() -> None:
         ada.say(awareness(7, 4))
         await observer.next(ywebsocket.Awareness)
         observer.say(ywebsocket.SyncStep2(b"\x00\x00"))
-        observer.say(awareness(7, 4))
+        observer.say(awareness(7, 5))
         observer.say(awareness(7, 9, None))
         observer.say(awareness(8, 1))
-        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {7: (4, STATE)}
-        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (1, STATE)}
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {7: (5, STATE)}
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (2, STATE)}
         observer.hang_up()
-        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (2, None)}
+        assert ada.shown(await ada.next(ywebsocket.Awareness)) == {8: (3, None)}
 
 
 async def test_somebody_elses_client_id_cannot_be_taken() -> None:
@@ -340,7 +357,7 @@ async def test_somebody_elses_client_id_cannot_be_taken() -> None:
         await mallory.next(ywebsocket.Awareness)
         late = made.dial()
         shown = late.shown(await late.next(ywebsocket.Awareness))
-        assert shown[7] == (4, STATE)
+        assert shown[7] == (5, STATE)
 
 
 async def test_a_stateless_message_goes_to_the_others() -> None:
