@@ -9,11 +9,23 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import jwt
 import pytest
 from pycrdt import XmlElement, XmlText
 
 import collab_client
-from collab_client import BinaryChannel, ChannelClosed, Gone, Status, WrongType, YjsDocument
+from collab_client import (
+    BinaryChannel,
+    ChannelClosed,
+    Gone,
+    NotFound,
+    NotSignedIn,
+    ProtocolFailed,
+    ReadOnly,
+    Status,
+    WrongType,
+    YjsDocument,
+)
 from collab_client.channel import binary_websocket_opener
 from collab_client.feeds import Bell
 from tests.integration.line import Eager
@@ -23,6 +35,7 @@ from tests.integration.test_killed import KILLS, Killings
 
 pytestmark = pytest.mark.anyio
 
+SECRET = "a secret for tests of 32 bytes or more"
 WRITERS = 3
 TOKENS = 60
 
@@ -201,6 +214,62 @@ async def test_all_that_many_clients_write_is_there_once_however_often_the_serve
         async with opened(process, "crowd") as late:
             assert contents(late) == contents(first)
         assert process.defects() == []
+
+
+@within(60)
+async def test_much_more_than_a_frame_holds_is_saved_if_it_was_made_in_parts(
+    tmp_path: Path,
+) -> None:
+    door = Door()
+    with server(tmp_path) as process:
+        async with opened(process, "large", open_channel=door.open) as doc:
+            text = doc.text("text")
+            await door.shut()
+            for number in range(20):
+                text.insert(0, chr(0x4E00 + number) * 50_000)
+            assert len(text) == 3_000_000
+            door.unlock()
+            await doc.flush()
+            text.insert(0, "more")
+            await doc.flush()
+            async with opened(process, "large") as late:
+                assert str(late.text("text")) == str(text)
+        with pytest.raises(ProtocolFailed):
+            async with opened(process, "large") as doc:
+                doc.text("text").insert(0, "x" * (1 << 20))
+        assert process.defects() == []
+
+
+@within(60)
+async def test_tokens_say_who_reads_and_who_writes(tmp_path: Path) -> None:
+    def token(right: str) -> str:
+        return jwt.encode({"docs": {"shared": right}}, SECRET, "HS256")
+
+    with server(tmp_path, COLLAB_SECRET_KEY=SECRET) as process:
+        with pytest.raises(NotFound):  # a reader makes no document
+            async with opened(process, "shared", token=token("read")):
+                pass
+        async with (
+            opened(process, "shared", token=token("write")) as writer,
+            opened(process, "shared", token=token("read")) as reader,
+        ):
+            writer.text("text").insert(0, "for all")
+            await writer.flush()
+            await until(lambda: str(reader.text("text")) == "for all", reader)
+            assert reader.status is Status.READ_ONLY
+            await reader.flush()
+        with pytest.raises(ReadOnly):
+            async with opened(process, "shared", token=token("read")) as reader:
+                assert str(reader.text("text")) == "for all"
+                reader.text("text").insert(0, "not ")
+        with pytest.raises(NotSignedIn):
+            async with opened(process, "shared"):
+                pass
+        with pytest.raises(NotFound):
+            async with opened(process, "another", token=token("write")):
+                pass
+        async with opened(process, "shared", token=token("write")) as late:
+            assert str(late.text("text")) == "for all"
 
 
 @within(60)

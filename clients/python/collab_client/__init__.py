@@ -4,7 +4,7 @@
         await notes.insert(0, "Hello")
         await notes.flush()
 
-See docs/client-python.md.
+With type="yjs" the document is one of Yjs, in the hands of pycrdt. See docs/client-python.md.
 """
 
 from collab_client.channel import (

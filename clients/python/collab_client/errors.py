@@ -43,7 +43,7 @@ class Unsaved(ClientError, TimeoutError):
     """Edits were not durable when the document was left; `operation` is all of them as one.
 
     They may still be saved if they were on their way. Positions are UTF-16 units of the newest
-    state that the server had told us.
+    state that the server had told us. Empty for a Yjs document, which keeps all that was changed.
     """
 
     code = "unsaved"

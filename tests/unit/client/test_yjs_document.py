@@ -12,7 +12,6 @@ import anyio.lowlevel
 import pytest
 from pycrdt import Doc, Text, TextEvent
 
-import collab_client
 from collab.protocols import hocuspocus, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab_client import (
@@ -29,6 +28,7 @@ from collab_client import (
     Unsaved,
     WrongType,
     YjsDocument,
+    connect,
 )
 from collab_client.channel import hocuspocus_url
 from collab_client.feeds import WAITING_CHANGES, Bell
@@ -102,7 +102,7 @@ class House:
         return self.lines[-1]
 
     def connect(self, **options: Any) -> AbstractAsyncContextManager[YjsDocument]:
-        return collab_client.connect(
+        return connect(
             "http://server",
             "page",
             type="yjs",
@@ -419,7 +419,7 @@ async def test_peers_come_expire_and_are_unknown_offline() -> None:
 @scenario
 async def test_type_is_yjs_or_left_out() -> None:
     with pytest.raises(ValueError, match="create"):
-        async with collab_client.connect("http://server", "page", type="text"):  # type: ignore[call-overload]
+        async with connect("http://server", "page", type="text"):  # type: ignore[call-overload]
             pass
 
 
