@@ -29,8 +29,9 @@ _SAMPLED_PEERS = 10
 
 
 class Case(msgspec.Struct, frozen=True):
-    """`writers` of each document's peers write, one edit outstanding each. `fixed_rates` are
-    offered besides the shares of the maximum, in edits a second over all documents."""
+    """`writers` of each document's peers write; over the native protocol each has one edit
+    outstanding. `fixed_rates` are offered besides the shares of the maximum, in edits a second over
+    all documents."""
 
     name: str
     documents: int
