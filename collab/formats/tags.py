@@ -25,8 +25,8 @@ _ATTRIBUTE = re.compile(r"([^\s/>][^\s/>=]*+)\s*+(=?)\s*+")
 _BARE = re.compile(r"[^\s>]*+")
 # Python's own unescape gives up on numbers of thousands of digits.
 _HUGE = re.compile(r"&#(?:[xX][0-9a-fA-F]{8,}+|[0-9]{8,}+);?")
-# In attributes only finished references count: "?a=1&copy=2" is an address.
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,7}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+# In attributes only finished names count: "?a=1&copy=2" is an address.
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}+;?|#[xX][0-9a-fA-F]{1,7}+;?|[a-zA-Z][a-zA-Z0-9]{1,31}+;)")
 _NONE: dict[str, str] = {}
 
 

@@ -19,6 +19,7 @@ from collab.errors import (
     InvalidOperation,
     UnknownFormat,
 )
+from collab.formats import html, markdown, quill
 from collab.ot import check
 from collab.ot.delta import Delta, insert
 from collab.ot.diff import diff
@@ -26,7 +27,8 @@ from collab.ot.rope import Rope
 from collab.ot.transform import transform
 from collab.types import Candidate, OperationLimits, Placement
 
-_FORMATS = frozenset({"text", "json"})
+_PLAIN_FORMATS = frozenset({"text", "json"})
+_RICH_FORMATS = _PLAIN_FORMATS | {"html", "markdown"}
 
 _encoder = msgspec.json.Encoder()
 _delta_decoder = msgspec.json.Decoder(Delta)
@@ -38,7 +40,8 @@ class DeltaType:
     """A DocumentType over Deltas.
 
     Formats: `text` is the bare text (of rich text the embeds and attributes are left out, so it
-    does not read back the same), `json` the Delta's array of inserts.
+    does not read back the same), `json` the Delta's array of inserts, and of rich text `html` and
+    `markdown`, whose lines are those of Quill.
     """
 
     name: str
@@ -47,7 +50,7 @@ class DeltaType:
 
     @property
     def formats(self) -> frozenset[str]:
-        return _FORMATS
+        return _RICH_FORMATS if self.rich else _PLAIN_FORMATS
 
     def empty(self) -> Rope:
         return Rope.empty()
@@ -136,23 +139,30 @@ class DeltaType:
                 return state.text().encode()
             case "json":
                 return _encoder.encode(state.to_delta())
+            case "html" if self.rich:
+                return html.write(quill.read(state.to_delta())).encode()
+            case "markdown" if self.rich:
+                return markdown.write(quill.read(state.to_delta())).encode()
             case _:
-                raise _unknown(self.name)
+                raise _unknown(self)
 
     def read_content(self, raw: bytes, format: str) -> Rope:
         match format:
             case "text":
-                try:
-                    return _plain(raw.decode())
-                except UnicodeDecodeError:
-                    raise InvalidContent("the text is not UTF-8") from None
+                return _plain(_text(raw))
             case "json":
                 try:
                     return Rope.of(check.parse_document(raw, self.limits, rich=self.rich))
                 except InvalidOperation as error:
                     raise InvalidContent(str(error)) from None
+            case "html" | "markdown" if self.rich:
+                tree = html.read(_text(raw)) if format == "html" else markdown.read(_text(raw))
+                try:
+                    return Rope.of(check.check(quill.write(tree), self.limits))
+                except InvalidOperation as error:
+                    raise InvalidContent(str(error)) from None
             case _:
-                raise _unknown(self.name)
+                raise _unknown(self)
 
     def difference(self, old: Rope, new: Rope) -> Delta:
         return diff(old.to_delta(), new.to_delta())
@@ -162,8 +172,17 @@ def _plain(text: str) -> Rope:
     return Rope.of((insert(text),)) if text else Rope.empty()
 
 
-def _unknown(name: str) -> UnknownFormat:
-    return UnknownFormat(f"the formats of {name} documents are json and text")
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidContent("the text is not UTF-8") from None
+
+
+def _unknown(type: DeltaType) -> UnknownFormat:
+    return UnknownFormat(
+        f"the formats of {type.name} documents are {', '.join(sorted(type.formats))}"
+    )
 
 
 TEXT = DeltaType("text", rich=False)

@@ -35,9 +35,20 @@ _MEDIA_TYPES = {
     "markdown": "text/markdown; charset=utf-8",
     "update": "application/octet-stream",
 }
-# Clean as it is: shown on its own, a page that people wrote runs nothing and loads nothing.
-_UNTRUSTED = {"html": {"Content-Security-Policy": "sandbox; default-src 'none'; img-src *"}}
-_FORMATS = {"text/plain": "text", "application/json": "json"}
+# Clean as it is: shown on its own, a page that people wrote runs nothing and loads only pictures
+# and films; its styles are those that the sanitiser lets through.
+_UNTRUSTED = {
+    "html": {
+        "Content-Security-Policy": "sandbox; default-src 'none'; img-src * data:; media-src *; "
+        "style-src 'unsafe-inline'"
+    }
+}
+_FORMATS = {
+    "text/plain": "text",
+    "application/json": "json",
+    "text/html": "html",
+    "text/markdown": "markdown",
+}
 
 # Exactly one (RFC 9110, 8.8.3): what was changed is found by comparing with that state.
 _ENTITY_TAG = re.compile(r'(W/)?"[^"]*"')
@@ -51,6 +62,10 @@ _BOTH_MEDIA_TYPES: dict[str, Any] = {
     "text/plain": {"schema": {"type": "string", "example": "hello"}},
     "application/json": {"schema": _DELTA_SCHEMA},
 }
+_MARKUP_MEDIA_TYPES: dict[str, Any] = {
+    "text/html": {"schema": {"type": "string", "example": "<p>hello</p>"}},
+    "text/markdown": {"schema": {"type": "string", "example": "# hello"}},
+}
 
 
 @router.get(
@@ -60,8 +75,7 @@ _BOTH_MEDIA_TYPES: dict[str, Any] = {
         200: {
             "content": {
                 **_BOTH_MEDIA_TYPES,
-                "text/html": {"schema": {"type": "string"}},
-                "text/markdown": {"schema": {"type": "string"}},
+                **_MARKUP_MEDIA_TYPES,
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             },
             "headers": {
@@ -85,7 +99,8 @@ async def get_content(
         str,
         Query(
             max_length=64,
-            description="`text` or `json`; of yjs documents also `html`, `markdown`, `update`.",
+            description="`text` or `json`; of richtext and yjs documents also `html` and "
+            "`markdown`, of yjs documents also `update`.",
             examples=["text"],
         ),
     ] = "text",
@@ -130,7 +145,9 @@ async def get_content(
 @router.put(
     "/content",
     response_model=schemas.CommittedEdit,
-    openapi_extra={"requestBody": {"required": True, "content": _BOTH_MEDIA_TYPES}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {**_BOTH_MEDIA_TYPES, **_MARKUP_MEDIA_TYPES}}
+    },
 )
 async def put_content(
     id: DocumentId,

@@ -135,8 +135,8 @@ def test_a_commit_that_does_not_decode_is_a_broken_document(kind: DeltaType, raw
 
 @BOTH
 def test_content_is_read_in_the_formats_it_is_rendered_to(kind: DeltaType) -> None:
-    assert kind.formats == {"text", "json"}
-    for format in kind.formats:
+    assert kind.formats >= {"text", "json"}
+    for format in ("text", "json"):
         assert kind.read_content(kind.render(PLAIN, format), format) == PLAIN
     assert RICHTEXT.read_content(RICHTEXT.render(RICH, "json"), "json") == RICH
 
@@ -147,8 +147,8 @@ def test_rich_text_as_text_leaves_embeds_out() -> None:
 
 @BOTH
 def test_other_formats_are_unknown(kind: DeltaType) -> None:
-    with pytest.raises(UnknownFormat, match="json and text"):
-        kind.render(PLAIN, "html")
+    with pytest.raises(UnknownFormat, match=f"of {kind.name} documents are .*json.* text"):
+        kind.render(PLAIN, "poem")
     with pytest.raises(UnknownFormat):
         kind.read_content(b"", "")
 
@@ -168,6 +168,43 @@ def test_other_formats_are_unknown(kind: DeltaType) -> None:
 def test_what_is_not_content_is_refused(kind: DeltaType, raw: bytes, format: str) -> None:
     with pytest.raises(InvalidContent):
         kind.read_content(raw, format)
+
+
+def test_plain_text_is_neither_html_nor_markdown() -> None:
+    assert TEXT.formats == {"text", "json"}
+    for format in ("html", "markdown"):
+        with pytest.raises(UnknownFormat):
+            TEXT.render(PLAIN, format)
+        with pytest.raises(UnknownFormat):
+            TEXT.read_content(b"x", format)
+
+
+def test_rich_text_is_written_as_html_and_markdown() -> None:
+    title = insert("Ti"), insert("\n", {"header": 1})
+    line = insert("a "), insert("b<", BOLD), insert("\nc")
+    lines = Rope.of((*title, *line, insert("\n", {"list": "bullet"})))
+    assert RICHTEXT.render(lines, "html").decode() == (
+        "<h1>Ti</h1>\n<p>a <strong>b&lt;</strong></p>\n<ul><li><p>c</p></li></ul>\n"
+    )
+    assert RICHTEXT.render(lines, "markdown").decode() == "# Ti\n\na **b\\<**\n\n- c\n"
+    for format in ("html", "markdown"):
+        assert RICHTEXT.read_content(RICHTEXT.render(lines, format), format) == lines
+        assert RICHTEXT.render(RICHTEXT.empty(), format) == b""
+        assert RICHTEXT.read_content(b"", format) == RICHTEXT.empty()
+
+
+def test_rich_text_of_html_ends_its_last_line() -> None:
+    assert RICHTEXT.read_content(b"hello", "html") == Rope.of((insert("hello\n"),))
+
+
+@pytest.mark.parametrize("format", ["html", "markdown"])
+def test_markup_that_is_no_content_is_refused(format: str) -> None:
+    with pytest.raises(InvalidContent, match="UTF-8"):
+        RICHTEXT.read_content(b"\xff", format)
+    attributes = '{"value":"' + 5000 * "x" + '"}'
+    marked = f"<span data-mark=x data-attrs='{attributes}'>a</span>"
+    with pytest.raises(InvalidContent, match="attributes over"):
+        RICHTEXT.read_content(marked.encode(), format)
 
 
 def test_plain_text_refuses_rich_content() -> None:
