@@ -20,11 +20,12 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import pycrdt
 
-from collab.errors import UnknownFormat
+from collab.errors import InvalidContent, UnknownFormat
 from collab.formats import html, markdown, prosemirror, quill
-from collab.formats.tree import TEXTBLOCKS, Node, walk
+from collab.formats.tree import TEXTBLOCKS
 from collab.ot.delta import Delta, Op
 from collab.types.yjs_guard import RootKind
+from collab.types.yjs_misplaced import has_text_in_arrays
 
 FORMATS: Final = frozenset({"text", "json", "html", "markdown", "update"})
 TEXT_ROOT: Final = "codemirror"
@@ -95,6 +96,8 @@ def render(still: Still, format: str, root: str | None = None) -> bytes:
         return still.update
     if format not in FORMATS:
         raise unknown_format()
+    if has_text_in_arrays(still.update):
+        raise InvalidContent("there is text in an array, where no editor puts it")
     doc = still.document()
     if format == "json":
         return msgspec.json.encode(_json(still, doc, root))
@@ -114,7 +117,11 @@ def _json(still: Still, doc: Doc, root: str | None) -> Any:
 
 def _chosen(still: Still, root: str) -> tuple[str, RootKind]:
     name, kind = parse_root(root)
-    kind = kind or still.kinds.get(root)
+    if kind is None:
+        kind = still.kinds.get(root)
+    elif kind != "text" and still.kinds.get(name) not in {None, kind}:
+        # Besides, reading a text as an array takes pycrdt for ever.
+        raise UnknownFormat(f"that root is no {kind}: it looks like {still.kinds[name]}")
     if kind is None:
         raise UnknownFormat("nothing tells what that root is: say name:type, of text|xml|map|array")
     return name, kind
@@ -136,14 +143,10 @@ def _written(doc: Doc, name: str, kind: RootKind, format: str) -> str:
     value = value_of(doc, name, kind)
     if format == "text" and kind == "text":
         return "".join(op["insert"] for op in value if isinstance(op["insert"], str))
+    if format == "text":
+        return _plain_text(value)
     tree = quill.read(_delta(value)) if kind == "text" else prosemirror.read(value)
-    match format:
-        case "html":
-            return html.write(tree)
-        case "markdown":
-            return markdown.write(tree)
-        case _:
-            return _plain_text(tree)
+    return html.write(tree) if format == "html" else markdown.write(tree)
 
 
 def _delta(ops: Iterable[dict[str, Any]]) -> Delta:
@@ -157,17 +160,24 @@ def _delta(ops: Iterable[dict[str, Any]]) -> Delta:
     return tuple(delta)
 
 
-def _plain_text(tree: Node) -> str:
-    """The text of a tree, a line for each block of text."""
+def _plain_text(document: dict[str, Any]) -> str:
+    """The text of ProseMirror's JSON, a line for each block of text."""
     pieces: list[str] = []
-    for node, entering in walk(tree):
-        if entering:
-            if node.type == "text":
-                pieces.append(node.text)
-            elif node.type == "hardBreak":
-                pieces.append("\n")
-        elif node.type in TEXTBLOCKS or any(child.type == "text" for child in node.content):
-            pieces.append("\n")
+    todo: list[Any] = [document]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, str):
+            pieces.append(node)
+            continue
+        content = node.get("content", ())
+        runs = any(isinstance(child.get("text"), str) for child in content)
+        if runs or node["type"] in TEXTBLOCKS:
+            todo.append("\n")
+        if node["type"] == "hardBreak":
+            todo.append("\n")
+        for child in reversed(content):
+            run = child.get("text")
+            todo.append(run if isinstance(run, str) else child)
     return "".join(pieces).removesuffix("\n")
 
 

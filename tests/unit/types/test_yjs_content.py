@@ -91,6 +91,23 @@ def test_a_root_may_be_said_to_be_something_else() -> None:
     assert shown(still(doc), "json", "new:map") == "{}"
 
 
+def test_a_text_is_never_read_as_an_array_which_takes_pycrdt_for_ever() -> None:
+    text = made("é😀x", "text", "t")
+    with pytest.raises(UnknownFormat):
+        shown(text, "json", "t:array")
+    doc = pycrdt.Doc[Any]()
+    doc["m"] = pycrdt.Map({"k": pycrdt.Text("é😀x")})
+    update = doc.get_update()
+    type_at = update.index(b"\x01k\x02") + 2
+    replica = Replica()
+    replica.take(Change(update[:type_at] + b"\0" + update[type_at + 1 :]))
+    for format in ("json", "text"):
+        with pytest.raises(InvalidContent):
+            YJS.render(replica, format)
+    doc["a"] = pycrdt.Array(["é😀x", pycrdt.Text("é😀x")])
+    assert json.loads(shown(still(doc), "json"))["a"] == ["é😀x", [{"insert": "é😀x"}]]
+
+
 def test_markdown_becomes_what_tiptap_edits_and_comes_back() -> None:
     state = made(TIPTAP, "markdown")
     assert state.kinds == {"default": "xml"}
@@ -229,3 +246,14 @@ def test_only_texts_are_edited() -> None:
     with pytest.raises(InvalidOperation, match="xml"):
         YJS.text_edit(made("a", "markdown", "t"), TextEdit("t", ()), 77)
     assert edited(YJS.still(YJS.empty()), TextChange(0, text="new")) == "new"
+
+
+def test_what_html_cannot_say_is_refused_there_and_shown_as_text() -> None:
+    doc = pycrdt.Doc[Any]()
+    doc["x"] = fragment = pycrdt.XmlFragment()
+    fragment.children.append(element := pycrdt.XmlElement("n" * 300))
+    element.children.append(pycrdt.XmlText("seen"))
+    assert shown(still(doc), "text") == "seen"
+    assert "seen" in shown(still(doc), "json")
+    with pytest.raises(InvalidContent):
+        shown(still(doc), "html")
