@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NODE_DIRS := tests/node tests/compat/node tests/e2e/node
+NODE_DIRS := tests/node tests/compat/node tests/compat/editors tests/e2e/node
 SOURCES := collab clients/python tests
 
 .PHONY: help install run test check fmt bench web lock clean
