@@ -326,7 +326,9 @@ class TreeReader:
             self._counts[-1][frame.tag] -= 1
         if kind == "silent":
             return
-        if frame.tag != "span":
+        if frame.tag == "span":
+            self._fresh = False
+        else:
             self._pending = None
             self._fresh = True
         node = self._builder.close()

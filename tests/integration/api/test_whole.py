@@ -201,7 +201,9 @@ async def test_the_description_is_whole(server: Server) -> None:
             assert refusal["schema"]["$ref"].endswith("/Problem")
             assert operation["description"]
     put = document["paths"]["/v1/documents/{id}/content"]["put"]
-    assert set(put["requestBody"]["content"]) == {"text/plain", "application/json"}
+    markup = {"text/html", "text/markdown"}
+    taken = {"text/plain", "application/json", *markup}
+    assert set(put["requestBody"]["content"]) == taken
     assert (await server.client.get("/docs")).status_code == 200
 
 

@@ -161,6 +161,11 @@ def test_task_lists_of_others_are_read() -> None:
     )
 
 
+def test_a_space_after_an_empty_node_is_no_beginning() -> None:
+    tree = block("doc", block("callout", Node("mention"), text(" a"), Node("mention")))
+    assert html.read(html.write(tree)) == tree
+
+
 def test_attributes_that_are_no_json_are_none() -> None:
     for attrs in ("{", "[]", "7", '{"a":' * 100, '{"a":1e999}'):
         tree = html.read(f"<div data-type=x data-attrs='{attrs}' data-marks='{attrs}'>a</div>")
