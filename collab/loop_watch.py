@@ -12,7 +12,7 @@ import structlog
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_EVERY_SECONDS = 0.05
+_EVERY_SECONDS = 0.1
 _TELL_SECONDS = 0.25
 # The longest stall is told for the last so many windows of a minute.
 _WINDOW_SECONDS = 60

@@ -13,10 +13,11 @@ class Wakeup:
     """`set` from anywhere on the loop; one task waits. A set before the wait is not lost, and
     several sets before it are one."""
 
-    __slots__ = ("_future", "_set")
+    __slots__ = ("_future", "_loop", "_set")
 
     def __init__(self) -> None:
         self._set = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._future: asyncio.Future[None] | None = None
 
     def set(self) -> None:
@@ -28,7 +29,10 @@ class Wakeup:
     async def wait(self) -> None:
         """Return once it has been set since the last return."""
         if not self._set:
-            self._future = asyncio.get_running_loop().create_future()
+            if self._loop is None:
+                # Kept: asking for it costs a system call in Python 3.11.
+                self._loop = asyncio.get_running_loop()
+            self._future = self._loop.create_future()
             try:
                 await self._future
             finally:

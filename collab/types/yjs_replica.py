@@ -27,6 +27,7 @@ from collab.types.yjs_guard import Guard, Update, read_update
 Doc: TypeAlias = "pycrdt.Doc[Any]"
 
 EMPTY_UPDATE = b"\x00\x00"
+EMPTY_VECTOR = b"\x00"
 # pycrdt's merge is superlinear: longer runs are merged in steps.
 _MERGE_RUN = 64
 
@@ -60,7 +61,7 @@ class Replica:
         self._since: list[bytes] = []
         self._since_bytes = 0
         self._staged: Change | None = None
-        self._contributed: list[Any] = []
+        self._contributed: dict[int, Any] = {}  # by id(), of the operations that are staged
         self._doc: Doc
         self.guard: Guard
         self._rebuild()
@@ -96,6 +97,8 @@ class Replica:
 
     def missing_at(self, vector: bytes) -> bytes:
         """What a replica with that state vector lacks of what is committed."""
+        if vector == EMPTY_VECTOR:
+            return self.committed()
         if self._staged is None:
             return self._doc.get_update(vector)
         return pycrdt.get_update(self.committed(), vector)
@@ -122,13 +125,15 @@ class Replica:
             effective = self._apply_batch(fresh, draft)
         except _ApplyFailed:
             effective = self._apply_singly(fresh, refused)
-        self._contributed += [operations[index] for index, _ in fresh if index not in refused]
+        for index, _ in fresh:
+            if index not in refused:
+                self._contributed[id(operations[index])] = operations[index]
         self._stage(effective, candidates, [index for index, _ in fresh if index not in refused])
         members = [
             index
             for index, candidate in enumerate(candidates)
             if index not in refused
-            and (candidate.named or any(candidate.operation is each for each in self._contributed))
+            and (candidate.named or id(candidate.operation) in self._contributed)
         ]
         if not members:
             return Placement(self, (), refused)
@@ -139,7 +144,7 @@ class Replica:
         if self._staged is not None:
             self._remember(self._staged)
         self._staged = None
-        self._contributed = []
+        self._contributed = {}
 
     def take(self, change: Change) -> None:
         """Apply a change from the log; raises DocumentBroken."""
@@ -163,9 +168,10 @@ class Replica:
 
     def _is_still_wanted(self, operations: Sequence[Any]) -> bool:
         """Whether all that is staged is asked for again; a seed has to be judged anew."""
+        asked_for = set(map(id, operations))
         return all(
-            any(one is each for each in operations) and not isinstance(one, Seed)
-            for one in self._contributed
+            key in asked_for and not isinstance(operation, Seed)
+            for key, operation in self._contributed.items()
         )
 
     def _admit(
@@ -273,7 +279,7 @@ class Replica:
     def _rebuild(self) -> None:
         """Make the replica anew from what is committed, without what is staged."""
         self._staged = None
-        self._contributed = []
+        self._contributed = {}
         self._doc = _load([self._clean, *self._since])
         self._events: list[bytes] = []
         self._subscription = self._doc.observe(partial(_note, self._events))

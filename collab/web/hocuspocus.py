@@ -81,6 +81,7 @@ class Conversation:
         self._auth: Authenticator = state.auth
         self._url_token = websocket.query_params.get("token") or bearer(websocket.headers)
         self._channels: dict[str, Channel] = {}
+        self._denied: set[str] = set()
         self._failure: CollabError | None = None
 
     async def talk(self) -> None:
@@ -121,7 +122,10 @@ class Conversation:
                     channel.close()
             case hocuspocus.Token(token=token):
                 if channel is None:
+                    self._denied.discard(address)
                     self._open(address, token, tasks)
+            case _ if address in self._denied:
+                return  # it was said before the client heard of the denial
             case _:
                 # 2.x sends no token if it has none, or has it in the URL.
                 channel = channel or self._open(address, "", tasks)
@@ -173,6 +177,8 @@ class Conversation:
             await peer.run()
 
     async def _deny(self, channel: Channel, error: CollabError) -> None:
+        if len(self._denied) < _MAX_DOCUMENTS:
+            self._denied.add(channel.address)
         denial = hocuspocus.PermissionDenied(f"{error.code}: {error}")
         try:
             await channel.send(hocuspocus.encode_body(denial))
