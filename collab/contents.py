@@ -42,7 +42,7 @@ _PAGE_COMMITS = 500
 _MAX_REPLAYS = 2
 
 # Work on content of this size or more goes to a thread, so that the others are not kept waiting.
-_THREAD_BYTES = 64 * 1024
+_THREAD_BYTES = 8 * 1024
 
 
 class Writer(msgspec.Struct, frozen=True):
