@@ -115,6 +115,13 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def live_transports() -> list[WebSocketTransport]:
+    """Those of all servers in this process. By `type`: a dead weak proxy among the objects of other
+    tests raises when it is asked for its class."""
+    objects = gc.get_objects()
+    return [one for one in objects if issubclass(type(one), WebSocketTransport)]
+
+
 def send_until_refused(peer: socket.socket, block: bytes, most_bytes: int) -> int:
     """How many bytes could be sent before the server cut the connection (or took no more)."""
     sent = 0
@@ -242,7 +249,7 @@ def test_a_websocket_message_of_endless_empty_fragments_holds_no_memory(
     peer.sendall(wire.frame(wire.TEXT, b"", last=False))
     peer.sendall(wire.frame(0, b"", last=False) * 50_000 + wire.frame(wire.PING, b"parsed?"))
     assert wire.read_frame(peer) == (wire.PONG, b"parsed?")
-    held = [one.frames for one in gc.get_objects() if isinstance(one, WebSocketTransport)]
+    held = [one.frames for one in live_transports()]
     assert max(map(len, held)) <= 1
     peer.sendall(wire.frame(0, b"abc"))
     app.wait_for("abc")
@@ -257,9 +264,7 @@ def test_a_busy_application_stops_the_reading(app: Application, config: Transpor
         peer.settimeout(1)
         block = wire.frame(wire.BINARY, b"") * 10_000
         assert send_until_refused(peer, block, 256 * MIB) < 32 * MIB
-        held = [
-            one.queue.qsize() for one in gc.get_objects() if isinstance(one, WebSocketTransport)
-        ]
+        held = [one.queue.qsize() for one in live_transports()]
         assert 0 < max(held) <= PARSE_BYTES / len(wire.frame(wire.BINARY, b""))
         peer.close()
         app.go.set()
