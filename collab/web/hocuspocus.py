@@ -119,6 +119,8 @@ class Conversation:
         match message:
             case hocuspocus.Leave():
                 if channel is not None:
+                    # Forgotten at once: its next token opens the document anew.
+                    del self._channels[address]
                     channel.close()
             case hocuspocus.Token(token=token):
                 if channel is None:
