@@ -89,6 +89,36 @@ class TooLarge(CollabError):
     code = "too_large"
 
 
+class FrameTooLarge(TooLarge):
+    """A websocket message over its bound."""
+
+    code = "frame_too_large"
+
+
+class BodyTooLarge(TooLarge):
+    """A request body over its bound."""
+
+    code = "body_too_large"
+
+
+class PresenceTooLarge(TooLarge):
+    """A presence state over its bound."""
+
+    code = "presence_too_large"
+
+
+class MessageTooLarge(TooLarge):
+    """A message to the peers of a document over its bound."""
+
+    code = "message_too_large"
+
+
+class JsonTooDeep(Malformed):
+    """JSON that nests deeper than its bound."""
+
+    code = "json_too_deep"
+
+
 class TooFast(CollabError):
     """More than the caller's share; `retry_after` is in seconds."""
 
@@ -97,6 +127,36 @@ class TooFast(CollabError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyEdits(TooFast):
+    """One peer's edits come faster than its share."""
+
+    code = "too_many_edits"
+
+
+class TooMuchPresence(TooFast):
+    """One peer's presence and messages come faster than their share."""
+
+    code = "too_much_presence"
+
+
+class TooManyRequests(TooFast):
+    """One caller's HTTP requests that change something come faster than their share."""
+
+    code = "too_many_requests"
+
+
+class TooManyConnections(TooFast):
+    """One user, or one address, has as many connections as it may have."""
+
+    code = "too_many_connections"
+
+
+class TooManyDocuments(TooFast):
+    """One socket holds as many documents open as it may."""
+
+    code = "too_many_documents"
 
 
 # Where an edit stands in the log -----------------------------------------------------------------

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import anyio
 import structlog
 
+from collab.authorizer import Authorizer
 from collab.committer import Committer
 from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
 from collab.history import History
@@ -78,6 +79,7 @@ class Registry:
             now=now,
         )
         self.loop_watch = LoopWatch()
+        self.authorizer = Authorizer(store, now)
         self._entries: dict[str, _Entry] = {}
         self._tasks = anyio.create_task_group()
         self._draining = False
@@ -126,7 +128,7 @@ class Registry:
         await entry.settled.wait()
         session = entry.session
         if session is not None:
-            head = (await self.store.heads([id])).get(id)
+            head = (await self.store.poll([id])).heads.get(id)
             if head is not None and head.epoch == session.epoch:
                 return
             session.end(error)
@@ -246,12 +248,13 @@ class Registry:
                     self._snapshotter.request(session)
 
     async def _poll(self) -> None:
-        """Hear of other nodes' commits and deletions, with one query for all open documents."""
+        """Hear of other nodes' commits, deletions and grants, with one query for all of them."""
         while True:
             await anyio.sleep(_POLL_SECONDS)
             sessions = self.sessions()
             try:
-                heads = await self.store.heads([session.id for session in sessions])
+                polled = await self.store.poll([session.id for session in sessions])
+                await self.authorizer.catch_up(polled.access_version)
             except CollabError as error:
                 _log.warning("polling failed", reason=str(error))
                 continue
@@ -259,7 +262,7 @@ class Registry:
                 _log.exception("polling failed")
                 continue
             for session in sessions:
-                head = heads.get(session.id)
+                head = polled.heads.get(session.id)
                 if head is None or head.epoch != session.epoch:
                     session.end(DocumentNotFound("the document has been deleted"))
                 else:
@@ -272,11 +275,13 @@ class Registry:
         What the block raises comes out as it is, not in an exception group.
         """
         failure: Exception | None = None
+        await self.authorizer.start()
         async with self._tasks:
             self._tasks.start_soon(self.loop_watch.run)
             self._tasks.start_soon(self._committer.run)
             self._tasks.start_soon(self._snapshotter.run)
             self._tasks.start_soon(self._unload_idle)
+            self._tasks.start_soon(self.authorizer.run)
             if self.store.shared:
                 self._tasks.start_soon(self._poll)
             try:

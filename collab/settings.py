@@ -11,6 +11,7 @@ import ipaddress
 import sys
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from pathlib import Path
 from types import LambdaType
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -34,7 +35,13 @@ MAX_BYTES = 1024 * MIB
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHORTEST_KEY_BYTES = 32
 KEY_ADVICE = "make one with: openssl rand -hex 32"
-OPTIONS = {"host": "--host", "port": "--port", "workers": "--workers"}
+OPTIONS = {
+    "host": "--host",
+    "port": "--port",
+    "workers": "--workers",
+    "tls_cert": "--tls-cert",
+    "tls_key": "--tls-key",
+}
 
 LogFormat: TypeAlias = Literal["console", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
@@ -67,15 +74,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _split_origins(value: object) -> object:
+def _split(value: object) -> object:
     if isinstance(value, str):
-        return tuple(part for part in map(str.strip, value.split(",")) if part) or None
+        return tuple(part for part in map(str.strip, value.split(",")) if part)
     return value
 
 
 def _check_origins(origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
     try:
-        return origins and tuple(normal_origin(origin) for origin in origins)
+        return tuple(normal_origin(origin) for origin in origins or ()) or None
     except ValueError:
         raise ValueError(
             "must be origins separated by commas, such as https://example.org"
@@ -101,6 +108,7 @@ def _lower(value: object) -> object:
 Bytes: TypeAlias = Annotated[int, Field(ge=1, le=MAX_BYTES)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Days: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -147,14 +155,40 @@ class Settings(BaseSettings):
         "WEB_CONCURRENCY", 1, "worker processes; only 1 in this version", ge=1
     )
 
+    tls_cert: Path | None = _variable(
+        "COLLAB_TLS_CERT",
+        None,
+        "certificate chain (PEM) to serve https and wss with; absent: http and ws",
+    )
+    tls_key: Path | None = _variable(
+        "COLLAB_TLS_KEY", None, "private key (PEM) of COLLAB_TLS_CERT; absent: in the same file"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = _variable(
+        "COLLAB_TRUSTED_PROXIES",
+        (),
+        "addresses or networks, separated by commas, whose X-Forwarded-For and -Proto are believed",
+    )
+
     # Who -------------------------------------------------------------------------------------
 
     secret_key: SecretStr | None = _variable(
         "COLLAB_SECRET_KEY",
         None,
         "key that signs tokens (HS256, 32 bytes or more); "
-        "absent: development mode, loopback only, everyone may write",
+        "absent, with COLLAB_JWKS and COLLAB_API_KEYS: development mode, loopback only, "
+        "everyone may write",
         min_length=1,
+    )
+    jwks: str | None = _variable(
+        "COLLAB_JWKS",
+        None,
+        "file or https URL of public keys (JWKS) that tokens signed with RS256, ES256 or EdDSA fit",
+    )
+    api_keys: SecretStr | None = _variable(
+        "COLLAB_API_KEYS",
+        None,
+        "keys of backends, which may do everything: NAME=sha256:HASH as `collab api-key` prints it,"
+        " or NAME=KEY, separated by commas",
     )
     issuer: str | None = _variable("COLLAB_ISSUER", None, "the `iss` every token must have")
     audience: str | None = _variable("COLLAB_AUDIENCE", None, "the `aud` every token must have")
@@ -162,7 +196,7 @@ class Settings(BaseSettings):
         tuple[str, ...] | None,
         NoDecode,
         AfterValidator(_check_origins),
-        BeforeValidator(_split_origins),
+        BeforeValidator(_split),
     ] = _variable(
         "COLLAB_ALLOWED_ORIGINS",
         None,
@@ -190,6 +224,40 @@ class Settings(BaseSettings):
     )
     max_message_bytes: Bytes = _variable(
         "COLLAB_MAX_MESSAGE_BYTES", 64 * KIB, "longest message to the peers of a document"
+    )
+    max_json_depth: Annotated[int, Field(ge=4, le=100)] = _variable(
+        "COLLAB_MAX_JSON_DEPTH", 32, "deepest nesting of JSON that a client may send"
+    )
+    edits_per_second: Rate = _variable(
+        "COLLAB_EDITS_PER_SECOND",
+        1000.0,
+        "edits one connection may send; five seconds' worth may come at once",
+    )
+    presence_per_second: Rate = _variable(
+        "COLLAB_PRESENCE_PER_SECOND",
+        200.0,
+        "presence changes and messages one connection may send; five seconds' worth at once",
+    )
+    requests_per_second: Rate = _variable(
+        "COLLAB_REQUESTS_PER_SECOND",
+        500.0,
+        "HTTP requests that change something, by one user or address; five seconds' worth at once",
+    )
+    connections_per_user: Count = _variable(
+        "COLLAB_CONNECTIONS_PER_USER", 200, "websockets and event streams one user may have open"
+    )
+    connections_per_address: Count = _variable(
+        "COLLAB_CONNECTIONS_PER_ADDRESS",
+        2000,
+        "websockets and event streams one address may have open",
+    )
+    documents_per_socket: Count = _variable(
+        "COLLAB_DOCUMENTS_PER_SOCKET", 100, "documents one Hocuspocus socket may hold open"
+    )
+    max_queued_pongs: Count = _variable(
+        "COLLAB_MAX_QUEUED_PONGS",
+        256,
+        "pings one connection may send without reading the answers before it is dropped",
     )
     inbox_edits: Count = _variable(
         "COLLAB_INBOX_EDITS",
@@ -264,7 +332,7 @@ class Settings(BaseSettings):
     @property
     def development_mode(self) -> bool:
         """No key to check tokens with: everyone may write, so only this machine may connect."""
-        return self.secret_key is None
+        return self.secret_key is None and self.jwks is None and self.api_keys is None
 
     @property
     def weak_key(self) -> bool:

@@ -16,6 +16,8 @@ import msgspec
 from collab.errors import InvalidDocumentId, Malformed
 
 _DOCUMENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}")
+ANY = "*"
+"""In a grant: every document, or every user."""
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -89,6 +91,19 @@ class Document(msgspec.Struct, frozen=True):
     created: int
     updated: int
     metadata: dict[str, Any]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A stored right: what `user` may do with `document`; either may be ANY.
+
+    Access.NONE refuses; None is a grant that was taken back, so that the token counts again.
+    `version` is the access version that it came with.
+    """
+
+    document: str
+    user: str
+    access: Access | None
+    version: int
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

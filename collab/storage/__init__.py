@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from collab.words import Commit, Document, Head, Snapshot
+from collab.words import Access, Commit, Document, Grant, Head, Snapshot
 
 PAGE_BYTES = 1 << 20
 """What a caller of `Store.read` gets at a time unless it asks for another bound."""
@@ -52,6 +52,21 @@ class Loaded(msgspec.Struct, frozen=True):
     document: Document
     snapshot: Snapshot | None
     commits: tuple[Commit, ...]
+
+
+class Polled(msgspec.Struct, frozen=True):
+    """Where the logs of some documents stand, and how many changes of grants there have been."""
+
+    heads: dict[str, Head]
+    access_version: int
+
+
+class NewGrant(msgspec.Struct, frozen=True):
+    """A grant to be stored; `access` None takes back what was stored for the two."""
+
+    document: str
+    user: str
+    access: Access | None
 
 
 class Store(Protocol):
@@ -110,8 +125,8 @@ class Store(Protocol):
         """
         ...
 
-    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
-        """Epoch and head of each of `ids` that exists."""
+    async def poll(self, ids: Sequence[str]) -> Polled:
+        """Epoch and head of each of `ids` that exists, and the access version."""
         ...
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
@@ -138,5 +153,38 @@ class Store(Protocol):
         ...
 
     async def delete(self, id: str) -> bool:
-        """Erase log, snapshots and metadata; the id stays known as deleted. False if absent."""
+        """Erase log, snapshots and metadata; the id stays known as deleted. False if absent.
+
+        Grants stay: like tokens they speak of an id, whether or not there is such a document.
+        """
+        ...
+
+    async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        """Store all of them, or none, each in place of what was stored for its document and user.
+
+        Returns them as stored. Each gets an access version of its own, in order: one more than the
+        newest that anybody can have read before. What is seen of access versions has no holes.
+        """
+        ...
+
+    async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
+        """The grants that are for one of `documents` and one of `users` (ANY only if listed),
+        without those that were taken back."""
+        ...
+
+    async def list_grants(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        """Grants in order of document and user (by code point), those of `document` or `user` if
+        given (ANY means the word itself), above the pair `after`; none that were taken back."""
+        ...
+
+    async def grant_changes(self, after: int, limit: int) -> Sequence[Grant]:
+        """At most `limit` grants whose access version is above `after`, in its order, those that
+        were taken back included: what a node has to hear that knew version `after`."""
         ...

@@ -15,7 +15,15 @@ import msgspec
 from anyio.lowlevel import checkpoint
 
 from collab.errors import DocumentExists, DocumentNotFound
-from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
+from collab.storage import (
+    PAGE_BYTES,
+    Append,
+    AppendResult,
+    Loaded,
+    NewDocument,
+    NewGrant,
+    Polled,
+)
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
@@ -27,7 +35,7 @@ from collab.storage.contract import (
     encode_metadata,
     is_run,
 )
-from collab.words import Commit, Document, Head, Snapshot
+from collab.words import Commit, Document, Grant, Head, Snapshot
 
 SNAPSHOTS_KEPT = 2
 
@@ -68,6 +76,8 @@ class MemoryStore:
         self._shared = shared
         self._records: dict[str, _Record] = {}
         self._deleted: set[str] = set()
+        self._grants: dict[tuple[str, str], Grant] = {}
+        self._access_version = 0
 
     @property
     def shared(self) -> bool:
@@ -155,13 +165,14 @@ class MemoryStore:
         check_run(commits, after, until)
         return list(commits[: count_fitting((len(each.operation) for each in commits), max_bytes)])
 
-    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
+    async def poll(self, ids: Sequence[str]) -> Polled:
         await checkpoint()
-        return {
+        heads = {
             id: Head(record.document.epoch, record.document.version)
             for id in ids
             if (record := self._records.get(id)) is not None
         }
+        return Polled(heads, self._access_version)
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         await checkpoint()
@@ -218,6 +229,46 @@ class MemoryStore:
             return False
         self._deleted.add(id)
         return True
+
+    async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        await checkpoint()
+        stored = [
+            Grant(new.document, new.user, new.access, version)
+            for version, new in enumerate(grants, start=self._access_version + 1)
+        ]
+        self._access_version += len(stored)
+        self._grants.update({(each.document, each.user): each for each in stored})
+        return stored
+
+    async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
+        await checkpoint()
+        places = ((document, user) for document in set(documents) for user in set(users))
+        found = (self._grants.get(place) for place in places)
+        return [each for each in found if each is not None and each.access is not None]
+
+    async def list_grants(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        await checkpoint()
+        matching = [
+            each
+            for place, each in sorted(self._grants.items())
+            if place > after
+            and each.access is not None
+            and document in {None, each.document}
+            and user in {None, each.user}
+        ]
+        return matching[: max(limit, 0)]
+
+    async def grant_changes(self, after: int, limit: int) -> Sequence[Grant]:
+        await checkpoint()
+        newer = [each for each in self._grants.values() if each.version > after]
+        return sorted(newer, key=lambda each: each.version)[: max(limit, 0)]
 
 
 @asynccontextmanager

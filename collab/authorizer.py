@@ -1,0 +1,209 @@
+"""What principals may do with documents now, and word of every change to those who rely on it.
+
+Owns the meeting of tokens with stored grants, the end of tokens, and how a change reaches what is
+under way on this node. Knows neither sockets nor how a token is checked.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import weakref
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
+
+import anyio
+
+from collab.errors import CollabError, NotAllowed, NotSignedIn
+from collab.rights import Principal, refusal, right_to
+from collab.storage import NewGrant, Store
+from collab.words import ANY, Access, Grant
+
+_EXPIRY_SECONDS = 0.5
+_PAGE_CHANGES = 1000
+_TIDY_ABOVE = 1000
+
+
+class Holder(Protocol):
+    """What goes on because of a right. Neither call may block or raise."""
+
+    def change_access(self, access: Access) -> None:
+        """The right is another one now; it still includes reading."""
+
+    def end(self, error: CollabError) -> None:
+        """There is no right any more, for this reason."""
+
+
+class Standing:
+    """One principal's right to one document as it is now.
+
+    Lives as long as somebody holds on to it, and is kept up to date for so long.
+    """
+
+    __slots__ = ("__weakref__", "_grants", "_holder", "document", "ended", "principal", "right")
+
+    def __init__(self, principal: Principal, document: str) -> None:
+        self.principal = principal
+        self.document = document
+        self.right = principal.right(document)
+        self.ended: CollabError | None = None
+        self._grants: tuple[Grant, ...] = ()
+        self._holder: Holder | None = None
+
+    @property
+    def access(self) -> Access:
+        """The right, NONE if there is none or it has ended."""
+        return Access.NONE if self.ended is not None else self.right or Access.NONE
+
+    def check(self, needed: Access) -> None:
+        """Raises DocumentNotFound or NotAllowed if the right is less, and what ended it."""
+        error = self.ended or refusal(self.right, needed)
+        if error is not None:
+            raise error
+
+    def permits(self, needed: Access) -> bool:
+        """Whether the right includes `needed` at this moment."""
+        return self.access >= needed
+
+    def tell(self, holder: Holder) -> None:
+        """Let `holder` know of every change from now on."""
+        self._holder = holder
+
+    def take(self, grants: Iterable[Grant]) -> None:
+        """Reckon with these grants, as far as they are newer than those it knows."""
+        newest = {(each.document, each.user): each for each in self._grants}
+        for each in grants:
+            known = newest.get((each.document, each.user))
+            if known is None or known.version < each.version:
+                newest[each.document, each.user] = each
+        self._grants = tuple(newest.values())
+        before, self.right = self.right, right_to(self.document, self.principal, self._grants)
+        if self._holder is None or self.right is before or self.ended is not None:
+            return
+        if self.access < Access.READ:
+            self._holder.end(NotAllowed("your right to this document was taken back"))
+        else:
+            self._holder.change_access(self.access)
+
+    def end(self, error: CollabError) -> None:
+        """There is no right any more, whatever is granted."""
+        if self.ended is None:
+            self.ended = error
+            if self._holder is not None:
+                self._holder.end(error)
+
+
+class Authorizer:
+    """The standings of this node. `run` looks after tokens that expire."""
+
+    def __init__(self, store: Store, now: Callable[[], int]) -> None:
+        self._store = store
+        self._now = now
+        self._version = 0  # what every standing here has heard of
+        self._granted = False  # whether anything was ever granted
+        self._standings: dict[str, weakref.WeakSet[Standing]] = {}
+        self._expiring: list[tuple[int, int, weakref.ref[Standing]]] = []
+        self._count = itertools.count()
+        self._tidy_above = _TIDY_ABOVE
+
+    async def admit(self, principal: Principal, document: str) -> Standing:
+        """The principal's standing at a document; raises NotSignedIn, StoreFailure."""
+        if principal.expires is not None and principal.expires <= self._now():
+            raise _expired()
+        standing = Standing(principal, document)
+        # First heard of, then looked up: a change meanwhile is not missed.
+        self._standings.setdefault(document, weakref.WeakSet()).add(standing)
+        if principal.expires is not None:
+            entry = (principal.expires, next(self._count), weakref.ref(standing))
+            heapq.heappush(self._expiring, entry)
+        if self._granted:
+            standing.take(await self._store.grants((document, ANY), _users(principal)))
+        return standing
+
+    async def permitted(
+        self, principal: Principal, documents: Collection[str], needed: Access
+    ) -> set[str]:
+        """Those of `documents` that the principal has the right `needed` to."""
+        grants: dict[str, list[Grant]] = {}
+        if self._granted:
+            for each in await self._store.grants((*documents, ANY), _users(principal)):
+                grants.setdefault(each.document, []).append(each)
+        general = grants.get(ANY, [])
+        rights = {id: right_to(id, principal, [*general, *grants.get(id, [])]) for id in documents}
+        return {id for id, right in rights.items() if right is not None and right >= needed}
+
+    async def change(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        """Store these grants; what is under way here hears of them at once, on other nodes soon.
+
+        Raises StoreFailure.
+        """
+        self._granted = True
+        stored = await self._store.set_grants(grants)
+        self._apply(stored)
+        return stored
+
+    async def stored(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        """Grants in order, as `Store.list_grants`; raises StoreFailure."""
+        return await self._store.list_grants(document=document, user=user, after=after, limit=limit)
+
+    async def start(self) -> None:
+        """Learn whether anything is granted at all; raises StoreFailure."""
+        self._version = (await self._store.poll(())).access_version
+        self._granted = self._version > 0
+
+    async def catch_up(self, version: int) -> None:
+        """Hear of the changes up to access version `version`; raises StoreFailure."""
+        while self._version < version:
+            self._granted = True
+            changes = await self._store.grant_changes(self._version, _PAGE_CHANGES)
+            if not changes:
+                return
+            self._apply(changes)
+            self._version = max(self._version, changes[-1].version)
+
+    async def run(self) -> None:
+        """End what expires, when it does."""
+        while True:
+            await anyio.sleep(_EXPIRY_SECONDS)
+            self._expire()
+
+    def _apply(self, changes: Iterable[Grant]) -> None:
+        for change in changes:
+            if change.document == ANY:
+                concerned = [each for all in self._standings.values() for each in all]
+            else:
+                concerned = list(self._standings.get(change.document, ()))
+            for standing in concerned:
+                if change.user in _users(standing.principal):
+                    standing.take((change,))
+
+    def _expire(self) -> None:
+        now = self._now()
+        while self._expiring and self._expiring[0][0] <= now:
+            standing = heapq.heappop(self._expiring)[2]()
+            if standing is not None:
+                standing.end(_expired())
+        if len(self._standings) + len(self._expiring) > self._tidy_above:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Drop what was kept for standings that are gone; next time when as much has come anew."""
+        self._standings = {id: alive for id, alive in self._standings.items() if alive}
+        self._expiring = [entry for entry in self._expiring if entry[2]() is not None]
+        heapq.heapify(self._expiring)
+        self._tidy_above = 2 * (len(self._standings) + len(self._expiring)) + _TIDY_ABOVE
+
+
+def _users(principal: Principal) -> tuple[str, ...]:
+    return (ANY,) if principal.user is None else (principal.user, ANY)
+
+
+def _expired() -> NotSignedIn:
+    return NotSignedIn("the token has expired")
