@@ -15,34 +15,18 @@ Without a key (development mode, this machine only) everyone may write everythin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
 
 from collab.errors import ConfigurationError, NotSignedIn
+from collab.rights import Principal
 from collab.settings import Settings
 from collab.words import Access
 
 ALGORITHM: Final = "HS256"
 MAX_NAME_LENGTH: Final = 200
 _RIGHTS: Final = {"read": Access.READ, "write": Access.WRITE, "admin": Access.ADMIN}
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Somebody, and the rights they came with. `user` is None for somebody without a name."""
-
-    user: str | None
-    name: str | None
-    rights: tuple[tuple[str, Access], ...]
-
-    def access(self, document_id: str) -> Access:
-        """What this principal may do with a document, whether or not it exists."""
-        return max(
-            (right for pattern, right in self.rights if _matches(pattern, document_id)),
-            default=Access.NONE,
-        )
 
 
 EVERYONE: Final = Principal(None, None, (("*", Access.WRITE),))
@@ -61,7 +45,7 @@ class Authenticator:
         self._issuer = settings.issuer
         self._audience = settings.audience
 
-    def authenticate(self, token: str | None) -> Principal:
+    async def authenticate(self, token: str | None) -> Principal:
         """Who a token stands for; raises NotSignedIn, which never repeats the token."""
         if self._key is None:
             return EVERYONE
@@ -84,7 +68,8 @@ class Authenticator:
             raise NotSignedIn("the token was made for another issuer or audience") from None
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
             raise NotSignedIn("the token does not hold") from None
-        return Principal(_text(claims, "sub"), _text(claims, "name"), _rights(claims))
+        user, name = _text(claims, "sub"), _text(claims, "name")
+        return Principal(user, name, _rights(claims), _expires(claims))
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -101,12 +86,6 @@ def _check_key(key: bytes) -> None:
             "COLLAB_SECRET_KEY is a public or private key pair's text, which everyone may know: "
             "set it to a long random text"
         ) from None
-
-
-def _matches(pattern: str, document_id: str) -> bool:
-    if pattern.endswith("*"):
-        return document_id.startswith(pattern[:-1])
-    return document_id == pattern
 
 
 def _text(claims: Mapping[str, Any], claim: str) -> str | None:
@@ -128,3 +107,9 @@ def _rights(claims: Mapping[str, Any]) -> tuple[tuple[str, Access], ...]:
     ):
         raise NotSignedIn('the token\'s `docs` is not an object with "read", "write" or "admin"')
     return tuple((pattern, _RIGHTS[right]) for pattern, right in docs.items())
+
+
+def _expires(claims: Mapping[str, Any]) -> int | None:
+    """When the token ends, in milliseconds since 1970; PyJWT has made sure that it is a number."""
+    expires = claims.get("exp")
+    return None if expires is None else int(expires) * 1000
