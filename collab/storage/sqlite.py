@@ -1,7 +1,8 @@
 """The store in one SQLite file, for one server process.
 
 Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
-sessions nor queries: those are in `sqlite_queries`.
+sessions nor queries: those are in `sqlite_queries` and
+`sqlite_grants`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 
-from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
+from collab.storage import (
+    PAGE_BYTES,
+    Append,
+    AppendResult,
+    Loaded,
+    NewDocument,
+    NewGrant,
+    Polled,
+)
+from collab.storage import sqlite_grants as grant_queries
 from collab.storage import sqlite_queries as queries
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
-from collab.words import Commit, Document, Head, Snapshot
+from collab.words import Commit, Document, Grant, Snapshot
 
 
 class SqliteStore:
@@ -55,8 +65,8 @@ class SqliteStore:
             lambda sql: queries.read(sql, id, epoch, after, limit, max_bytes)
         )
 
-    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
-        return await self._reader.read(lambda sql: queries.heads(sql, ids))
+    async def poll(self, ids: Sequence[str]) -> Polled:
+        return await self._reader.read(lambda sql: grant_queries.poll(sql, ids))
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         return await self._writer.write(lambda sql: queries.save_snapshot(sql, id, epoch, snapshot))
@@ -76,6 +86,29 @@ class SqliteStore:
 
     async def delete(self, id: str) -> bool:
         return await self._writer.write(lambda sql: queries.delete(sql, id))
+
+    async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        if not grants:
+            return []
+        return await self._writer.write(lambda sql: grant_queries.set_grants(sql, grants))
+
+    async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
+        return await self._reader.read(lambda sql: grant_queries.grants(sql, documents, users))
+
+    async def list_grants(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        return await self._reader.read(
+            lambda sql: grant_queries.list_grants(sql, document, user, after, limit)
+        )
+
+    async def grant_changes(self, after: int, limit: int) -> Sequence[Grant]:
+        return await self._reader.read(lambda sql: grant_queries.grant_changes(sql, after, limit))
 
 
 @asynccontextmanager

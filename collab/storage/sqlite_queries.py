@@ -1,6 +1,6 @@
-"""The port's methods as SQLite queries: plain functions of a connection, called in its thread.
+"""Documents and their logs as SQLite queries: functions of a connection, called in its thread.
 
-A function that writes does it in one transaction. Knows no threads and no event loop.
+A function that writes does it in one transaction. Knows no threads, no event loop and no grants.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from collab.errors import DocumentBroken, DocumentExists, DocumentNotFound
 from collab.storage import Append, AppendResult, Loaded, NewDocument
@@ -28,7 +26,7 @@ from collab.storage.contract import (
     is_run,
 )
 from collab.storage.sqlite_file import transaction
-from collab.words import Commit, Document, Head, Snapshot
+from collab.words import Commit, Document, Snapshot
 
 SNAPSHOTS_KEPT = 2
 
@@ -63,10 +61,6 @@ _SNAPSHOT = """
     SELECT version, time, content, names FROM snapshots
     WHERE document = ? AND version <= ? ORDER BY version DESC LIMIT 1
 """
-_HEADS = """
-    SELECT id, epoch, version FROM documents
-    WHERE id IN (SELECT value FROM json_each(?)) AND NOT deleted
-"""
 
 
 def _document(row: tuple[Any, ...]) -> Document:
@@ -77,11 +71,6 @@ def _document(row: tuple[Any, ...]) -> Document:
 def get(sql: sqlite3.Connection, id: str) -> Document | None:
     found = _find(sql, id)
     return None if found is None else found[1]
-
-
-def heads(sql: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Head]:
-    rows = sql.execute(_HEADS, (msgspec.json.encode(ids).decode(),))
-    return {id: Head(epoch, version) for id, epoch, version in rows}
 
 
 def _find(sql: sqlite3.Connection, id: str) -> tuple[int, Document] | None:

@@ -200,7 +200,7 @@ async def test_deleting_erases_everything_but_that_the_id_was_used(store: Store)
     assert await store.get("a") is None
     assert await store.load("a") is None
     assert await store.list() == []
-    assert await store.heads(["a"]) == {}
+    assert (await store.poll(["a"])).heads == {}
     assert await append(store, "a", 4, 4) is GONE
     assert await store.save_snapshot("a", "e1", snapshot(3)) is False
     with pytest.raises(DocumentNotFound):
@@ -419,19 +419,20 @@ async def test_a_gap_is_never_read_over(bench: Bench, lost: int) -> None:
         await bench.store.read("a", "e1", 0, 10)
 
 
-async def test_heads_names_those_that_exist(store: Store) -> None:
+async def test_a_poll_names_those_that_exist(store: Store) -> None:
     await make(store, "a", head=2)
     await make(store, "b~é", epoch="e2")
     await make(store, "c")
     await store.delete("c")
-    found = await store.heads(["a", "b~é", "c", "nobody", "a"])
+    found = (await store.poll(["a", "b~é", "c", "nobody", "a"])).heads
     assert found == {"a": Head("e1", 2), "b~é": Head("e2", 0)}
-    assert await store.heads([]) == {}
+    assert (await store.poll([])).heads == {}
 
 
-async def test_heads_takes_many_ids(store: Store) -> None:
+async def test_a_poll_takes_many_ids(store: Store) -> None:
     await make(store, "id-4999", head=1)
-    assert await store.heads([f"id-{n}" for n in range(5000)]) == {"id-4999": Head("e1", 1)}
+    polled = await store.poll([f"id-{n}" for n in range(5000)])
+    assert polled.heads == {"id-4999": Head("e1", 1)}
 
 
 # Load --------------------------------------------------------------------------------------------
@@ -489,7 +490,7 @@ async def test_a_log_with_a_gap_does_not_load(bench: Bench, lost: int) -> None:
     await bench.lose_commit("a", lost)
     with pytest.raises(DocumentBroken):
         await bench.store.load("a")
-    assert (await bench.store.heads(["a"]))["a"].version == 5
+    assert (await bench.store.poll(["a"])).heads["a"].version == 5
 
 
 async def test_a_trimmed_log_without_its_snapshot_does_not_load(bench: Bench) -> None:

@@ -122,7 +122,7 @@ class Agreement(RuleBasedStateMachine):
         async def everything(store: Store) -> object:
             return (
                 await store.list(),
-                await store.heads(IDS),
+                await store.poll(IDS),
                 [await store.load(id) for id in IDS],
             )
 

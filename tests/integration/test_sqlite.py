@@ -128,7 +128,7 @@ async def test_a_kill_loses_nothing_that_was_reported(path: Path, reports: int) 
         for line in child.stdout.read().splitlines():
             reported = int(line)
     async with open_sqlite(path) as store:
-        heads = await store.heads(["a", "b", "c"])
+        heads = (await store.poll(["a", "b", "c"])).heads
         assert len({head.version for head in heads.values()}) == 1  # groups are whole
         for id, head in heads.items():
             assert head.version >= reported
@@ -526,7 +526,7 @@ async def test_a_full_disk_is_a_failure_that_passes(store: SqliteStore) -> None:
     await run(store, "PRAGMA max_page_count = 20")
     with pytest.raises(StoreFailure, match="SQLITE_FULL"):
         await add(store, "a", 1, size=1_000_000)
-    assert (await store.heads(["a"]))["a"].version == 0
+    assert (await store.poll(["a"])).heads["a"].version == 0
     await run(store, "PRAGMA max_page_count = 1000000")
     assert await add(store, "a", 1, size=1_000_000) is AppendResult.OK
     found = await store.load("a")
@@ -543,7 +543,7 @@ async def test_a_database_locked_by_a_tool_is_a_failure_that_passes(
         tool.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreFailure, match="SQLITE_BUSY"):
             await add(store, "a", 1)
-        assert (await store.heads(["a"]))["a"].version == 0  # reading goes on
+        assert (await store.poll(["a"])).heads["a"].version == 0  # reading goes on
         tool.execute("ROLLBACK")
     assert await add(store, "a", 1) is AppendResult.OK
 
@@ -560,7 +560,7 @@ async def test_rows_that_refuse_one_document_fail_it_alone(store: SqliteStore) -
     ]
     wanted = [AppendResult.OK, AppendResult.FAILED, AppendResult.OK]
     assert await store.append(batches) == wanted
-    heads = await store.heads(["a", "b", "c"])
+    heads = (await store.poll(["a", "b", "c"])).heads
     assert [head.version for head in heads.values()] == [3, 1, 4]
 
 
@@ -596,7 +596,7 @@ async def test_a_cancelled_append_is_finished_and_its_caller_told(store: SqliteS
             tasks.cancel_scope.cancel()
             release.set()
     assert results == [AppendResult.OK]
-    assert (await store.heads(["a"]))["a"].version == 1
+    assert (await store.poll(["a"])).heads["a"].version == 1
 
 
 async def test_an_append_whose_task_is_torn_away_is_finished_all_the_same(

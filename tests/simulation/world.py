@@ -7,7 +7,7 @@ store fails by chance: before a call, or after it took effect.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any, TypeAlias, TypeVar
 
@@ -20,12 +20,20 @@ from collab.peer import Disconnected
 from collab.protocols.ywebsocket import decode_client
 from collab.registry import Registry, open_registry
 from collab.settings import Settings
-from collab.storage import PAGE_BYTES, Append, AppendResult, Loaded, NewDocument
+from collab.storage import (
+    PAGE_BYTES,
+    Append,
+    AppendResult,
+    Loaded,
+    NewDocument,
+    NewGrant,
+    Polled,
+)
 from collab.storage.memory import MemoryStore
 from collab.web.auth import Authenticator
 from collab.web.closing import close_code
 from collab.web.socket import serve
-from collab.words import Access, Commit, Document, Head, Snapshot
+from collab.words import Access, Commit, Document, Grant, Snapshot
 from collab.yjs_peer import Heard, YjsPeer
 from tests.simulation.network import Broken, Connection, Frame, Gate
 
@@ -112,8 +120,8 @@ class NodeStore:
     ) -> list[Commit]:
         return await self._call(lambda: self._world.store.read(id, epoch, after, limit, max_bytes))
 
-    async def heads(self, ids: Sequence[str]) -> dict[str, Head]:
-        return await self._call(lambda: self._world.store.heads(ids))
+    async def poll(self, ids: Sequence[str]) -> Polled:
+        return await self._call(lambda: self._world.store.poll(ids))
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         return await self._call(lambda: self._world.store.save_snapshot(id, epoch, snapshot))
@@ -134,6 +142,28 @@ class NodeStore:
 
     async def delete(self, id: str) -> bool:
         return await self._call(lambda: self._world.store.delete(id))
+
+    async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        return await self._call(lambda: self._world.store.set_grants(grants))
+
+    async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
+        return await self._call(lambda: self._world.store.grants(documents, users))
+
+    async def list_grants(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        store = self._world.store
+        return await self._call(
+            lambda: store.list_grants(document=document, user=user, after=after, limit=limit)
+        )
+
+    async def grant_changes(self, after: int, limit: int) -> Sequence[Grant]:
+        return await self._call(lambda: self._world.store.grant_changes(after, limit))
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
         await self._trouble()
@@ -210,13 +240,22 @@ class Node:
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[Registry]:
         store = NodeStore(self._world, self._gate)
-        world = self._world
         async with anyio.create_task_group() as self._tasks:
-            async with open_registry(
-                store, world.settings, now=world.now, make_epoch=world.make_epoch
-            ) as registry:
-                yield registry
+            async with AsyncExitStack() as stack:
+                yield await self._started(store, stack)
             self._tasks.cancel_scope.cancel()
+
+    async def _started(self, store: NodeStore, stack: AsyncExitStack) -> Registry:
+        """A registry in `stack`; a server whose store fails at its start is started again."""
+        world = self._world
+        while True:
+            opening = open_registry(
+                store, world.settings, now=world.now, make_epoch=world.make_epoch
+            )
+            try:
+                return await stack.enter_async_context(opening)
+            except StoreFailure:
+                await anyio.sleep(world.random.uniform(0, 1))
 
     def stop(self) -> None:
         """SIGTERM."""
