@@ -6,6 +6,7 @@ translator for that. The text of an error never holds content, tokens or paths.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import ClassVar
 
 
@@ -120,12 +121,12 @@ class JsonTooDeep(Malformed):
 
 
 class TooFast(CollabError):
-    """More than the caller's share; `retry_after` is in seconds."""
+    """More than the caller's share; `retry_after` is in seconds, and the message ends with it."""
 
     code = "too_fast"
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message)
+        super().__init__(f"{message}: again in {max(1, ceil(retry_after))} s")
         self.retry_after = retry_after
 
 

@@ -89,6 +89,18 @@ def _check_origins(origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
         ) from None
 
 
+def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    if proxies == ("*",):
+        return proxies
+    try:
+        networks = [ipaddress.ip_network(proxy) for proxy in proxies]
+    except ValueError:
+        raise ValueError(
+            "must be addresses or networks separated by commas, such as 10.0.0.0/8, or * alone"
+        ) from None
+    return tuple(map(str, networks))
+
+
 def _check_database(url: str) -> str:
     if not url.startswith(("sqlite:///", "memory://")):
         raise ValueError("must start with sqlite:/// or memory://, which this version can store in")
@@ -163,10 +175,16 @@ class Settings(BaseSettings):
     tls_key: Path | None = _variable(
         "COLLAB_TLS_KEY", None, "private key (PEM) of COLLAB_TLS_CERT; absent: in the same file"
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = _variable(
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        AfterValidator(_check_proxies),
+        BeforeValidator(_split),
+    ] = _variable(
         "COLLAB_TRUSTED_PROXIES",
         (),
-        "addresses or networks, separated by commas, whose X-Forwarded-For and -Proto are believed",
+        "addresses or networks, separated by commas, whose X-Forwarded-For and -Proto are believed"
+        " (*: everyone's); absent: nobody's",
     )
 
     # Who -------------------------------------------------------------------------------------
@@ -373,7 +391,7 @@ def variables() -> list[Variable]:
         Variable(
             str(field.validation_alias),
             field.description or "",
-            None if field.default_factory or field.default is None else f"{field.default}",
+            None if field.default_factory or field.default in (None, ()) else f"{field.default}",
         )
         for field in Settings.model_fields.values()
     ]

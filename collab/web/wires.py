@@ -6,15 +6,18 @@ Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import ExitStack
 
 import structlog
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from collab.errors import CollabError, WrongFrameKind
+from collab.errors import CollabError, TooManyConnections, WrongFrameKind
 from collab.peer import Disconnected
 from collab.settings import Settings
+from collab.web import problems
 from collab.web.closing import close_code, close_reason
+from collab.web.connections import Connections
 from collab.web.origins import origin_allowed
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -62,12 +65,37 @@ async def converse(
 ) -> None:
     """Accept the connection and let `talk` use it; whatever happens ends in a close code.
 
-    Of what the client offers, the first of our `subprotocols` is taken.
+    Of what the client offers, the first of our `subprotocols` is taken. A page of a foreign origin
+    (403), and an address that has enough connections (429), are refused before the upgrade.
     """
     settings: Settings = websocket.app.state.settings
+    connections: Connections = websocket.app.state.connections
     if not origin_allowed(websocket.headers, settings):
         await websocket.close()  # before the upgrade: an HTTP 403
         return
+    with ExitStack() as counted:
+        try:
+            counted.enter_context(connections.address(websocket.client and websocket.client.host))
+        except TooManyConnections as error:
+            await _refuse(websocket, error)
+            return
+        await _converse(websocket, talk, subprotocols, code_of)
+
+
+async def _refuse(websocket: WebSocket, error: CollabError) -> None:
+    """Answer the handshake with the problem, or with 403 where the server can say no more."""
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(problems.of_error(error))
+    else:
+        await websocket.close()
+
+
+async def _converse(
+    websocket: WebSocket,
+    talk: Callable[[], Awaitable[None]],
+    subprotocols: Collection[str],
+    code_of: Callable[[CollabError], int],
+) -> None:
     offered = websocket.scope.get("subprotocols", ())
     await websocket.accept(next((name for name in offered if name in subprotocols), None))
     try:

@@ -1,0 +1,100 @@
+"""How many websockets and event streams one address, and one user, have open on this node.
+
+Owns the counts and their limits. Knows nothing of sockets: whoever opens something counts it for as
+long as it is open.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from collab.errors import TooManyConnections
+from collab.settings import Settings
+
+RETRY_SECONDS = 10.0
+
+_QUIET_SECONDS = 60.0
+_IPV6_HOST_BITS = 64
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Connections:
+    """The counts of one process. `now` is a clock in seconds."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+        self._addresses = _Limit("address", settings.connections_per_address, now)
+        self._users = _Limit("user", settings.connections_per_user, now)
+
+    @contextmanager
+    def address(self, host: str | None) -> Iterator[None]:
+        """Count one more connection from the address `host`; raises TooManyConnections at once."""
+        with self._addresses.one_more(network_of(host)):
+            yield
+
+    @contextmanager
+    def user(self, user: str | None) -> Iterator[None]:
+        """Count one more connection of `user`, if it is anybody; raises TooManyConnections at
+        once."""
+        if user is None:
+            yield
+        else:
+            with self._users.one_more(user):
+                yield
+
+
+def network_of(host: str | None) -> str:
+    """What stands for all that one client can call its address: the address, of IPv6 its /64. Empty
+    for what is no address (a local socket, or what a proxy made of a name)."""
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return ""
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), _IPV6_HOST_BITS), strict=False))
+
+
+class _Limit:
+    """Counts by key, none past `most`. Keys whose count is 0 take no memory."""
+
+    def __init__(self, kind: str, most: int, now: Callable[[], float]) -> None:
+        self._kind = kind
+        self._most = most
+        self._now = now
+        self._counts: dict[str, int] = {}
+        self._told: dict[str, float] = {}  # when the log was told of a key, oldest first
+
+    @contextmanager
+    def one_more(self, key: str) -> Iterator[None]:
+        if self._counts.get(key, 0) >= self._most:
+            self._tell(key)
+            raise TooManyConnections(
+                f"this {self._kind} has {self._most} connections open", RETRY_SECONDS
+            )
+        self._counts[key] = self._counts.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+    def _tell(self, key: str) -> None:
+        """Log a refusal, of one key at most once a minute."""
+        now = self._now()
+        while self._told:
+            oldest = next(iter(self._told))
+            if now - self._told[oldest] < _QUIET_SECONDS:
+                break
+            del self._told[oldest]
+        if key not in self._told:
+            self._told[key] = now
+            _log.warning("too many connections", limit=self._most, **{self._kind: key})
