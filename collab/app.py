@@ -18,6 +18,7 @@ from collab.storage.connect import open_store
 from collab.types.yjs_trial import Trial
 from collab.web import api, hocuspocus, pages, socket, ywebsocket
 from collab.web.auth import Authenticator
+from collab.web.connections import Connections
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.auth = Authenticator(settings)
+    app.state.connections = Connections(settings)
     api.install(app)
     pages.install(app)
     socket.install(app)
