@@ -65,9 +65,15 @@ class Standing:
         """Whether the right includes `needed` at this moment."""
         return self.access >= needed
 
-    def tell(self, holder: Holder) -> None:
-        """Let `holder` know of every change from now on."""
+    def tell(self, holder: Holder | None) -> None:
+        """Let `holder`, and nobody else, know of every change from now on, up to the end of it.
+
+        Told while there is no right to read, it is ended at once.
+        """
         self._holder = holder
+        error = self.ended or refusal(self.right, Access.READ)
+        if error is not None:
+            self._release(error)
 
     def take(self, grants: Iterable[Grant]) -> None:
         """Reckon with these grants, as far as they are newer than those it knows."""
@@ -77,11 +83,12 @@ class Standing:
             if known is None or known.version < each.version:
                 newest[each.document, each.user] = each
         self._grants = tuple(newest.values())
-        before, self.right = self.right, right_to(self.document, self.principal, self._grants)
-        if self._holder is None or self.right is before or self.ended is not None:
+        before = self.access
+        self.right = right_to(self.document, self.principal, self._grants)
+        if self._holder is None or self.access is before:
             return
         if self.access < Access.READ:
-            self._holder.end(NotAllowed("your right to this document was taken back"))
+            self._release(NotAllowed("your right to this document was taken back"))
         else:
             self._holder.change_access(self.access)
 
@@ -89,8 +96,13 @@ class Standing:
         """There is no right any more, whatever is granted."""
         if self.ended is None:
             self.ended = error
-            if self._holder is not None:
-                self._holder.end(error)
+            self._release(error)
+
+    def _release(self, error: CollabError) -> None:
+        """End the holder, which hears nothing more: not even of the right's return."""
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            holder.end(error)
 
 
 class Authorizer:
