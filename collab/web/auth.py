@@ -1,65 +1,120 @@
-"""Who is calling and what they may do.
+"""Who is calling and what their token says they may do.
 
 Owns the reading of tokens. Knows nothing of documents beyond their ids, nothing of sockets. A token
-is a JWT signed with COLLAB_SECRET_KEY (HS256), with these claims, all optional:
+is an API key (COLLAB_API_KEYS), or a JWT signed with COLLAB_SECRET_KEY (HS256) or with the private
+key to one in COLLAB_JWKS. A JWT has these claims, all optional:
 
 - `sub`: the user, `name`: what other people see; printable, at most 200 characters;
-- `docs`: an object from a pattern to "read", "write" or "admin". A pattern is a document id, or the
-  beginning of ids followed by `*` (`notes:*`, `*`). Of all patterns that match an id, the highest
-  right counts; without one there is no right;
+- `docs`: an object from patterns, at most 1000, to "read", "write" or "admin", or to "none", false
+  or null for a refusal. A pattern is a document id, or the beginning of ids followed by `*`
+  (`notes:*`, `*`). `collab.rights` tells what they come to, with the stored grants;
 - `exp`, `nbf`: when it holds; `iss`, `aud`: must be as configured, if that is configured.
 
-Without a key (development mode, this machine only) everyone may write everything.
+Without any key (development mode, this machine only) everyone may write everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import jwt
 
+from collab.api_keys import holder_of, read_api_keys
 from collab.errors import ConfigurationError, NotSignedIn
-from collab.rights import Principal
+from collab.rights import ACCESS_BY_NAME, Principal
 from collab.settings import Settings
-from collab.words import Access
-
-ALGORITHM: Final = "HS256"
-MAX_NAME_LENGTH: Final = 200
-_RIGHTS: Final = {"read": Access.READ, "write": Access.WRITE, "admin": Access.ADMIN}
-
+from collab.tokens import (
+    ALGORITHM,
+    MAX_NAME_LENGTH,
+    MAX_PATTERNS,
+    MAX_TOKEN_LENGTH,
+    is_name,
+    secret_of,
+)
+from collab.web import keys
+from collab.web.key_sources import KeySource, open_source
+from collab.web.keys import CheckingKey
+from collab.words import ANY, Access
 
 EVERYONE: Final = Principal(None, None, (("*", Access.WRITE),))
 
 
 class Authenticator:
-    """Turns a token into a Principal, as the settings say."""
+    """Turns a token into a Principal, as the settings say. Raises ConfigurationError."""
 
     def __init__(self, settings: Settings) -> None:
-        self._key: bytes | None = None
-        if settings.secret_key is not None:
-            # HMAC pads short keys with zeros, so this is the same key, and PyJWT does not warn
-            # about its length on every token; `collab serve` does, once.
-            self._key = settings.secret_key.get_secret_value().encode().ljust(32, b"\0")
-            _check_key(self._key)
+        self._development_mode = settings.development_mode
+        self._secret: tuple[CheckingKey, ...] = ()
+        secret = secret_of(settings)
+        if secret is not None:
+            _check_secret(secret)
+            self._secret = (CheckingKey(None, (ALGORITHM,), secret),)
+        self._public: KeySource | None = None
+        if settings.jwks is not None:
+            self._public = open_source(settings.jwks)
+        api_keys = settings.api_keys
+        self._api_keys = () if api_keys is None else read_api_keys(api_keys.get_secret_value())
         self._issuer = settings.issuer
         self._audience = settings.audience
 
     async def authenticate(self, token: str | None) -> Principal:
-        """Who a token stands for; raises NotSignedIn, which never repeats the token."""
-        if self._key is None:
+        """Who a token stands for.
+
+        Raises NotSignedIn, which never repeats the token; Unavailable while there are no keys to
+        check it with.
+        """
+        if self._development_mode:
             return EVERYONE
         if not token:
             raise NotSignedIn("a token is needed")
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise NotSignedIn(f"the token has more than {MAX_TOKEN_LENGTH} characters")
+        holder = holder_of(self._api_keys, token)
+        if holder is not None:
+            return Principal(f"api:{holder}", holder, (("*", Access.ADMIN),))
+        for key in await self._keys_for(token):
+            claims = self._claims(token, key)
+            if claims is not None:
+                user = _text(claims, "sub")
+                if user == ANY:
+                    raise NotSignedIn(f"the token's `sub` is {ANY}, which stands for everybody")
+                return Principal(user, _text(claims, "name"), _rights(claims), _expires(claims))
+        raise _no_token()
+
+    async def _keys_for(self, token: str) -> Sequence[CheckingKey]:
+        """The keys that may have signed it; its word is taken for which, never for how."""
         try:
-            claims = jwt.decode(
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise _no_token() from None
+        algorithm = header.get("alg")
+        if algorithm == ALGORITHM:
+            return self._secret
+        if self._public is None or not isinstance(algorithm, str):
+            return ()
+        if algorithm not in keys.ALGORITHMS:
+            return ()
+        return await self._public.find(header.get("kid"), algorithm)
+
+    def _claims(self, token: str, key: CheckingKey) -> Mapping[str, Any] | None:
+        """What the token says; None if this key has not signed it."""
+        try:
+            return jwt.decode(
                 token,
-                self._key,
-                algorithms=[ALGORITHM],
+                key.key,
+                algorithms=key.algorithms,
                 issuer=self._issuer,
                 audience=self._audience,
-                options={"verify_aud": self._audience is not None, "verify_iat": False},
+                options={
+                    "verify_aud": self._audience is not None,
+                    "verify_iat": False,
+                    "verify_sub": False,  # looked at by `_text`
+                    "verify_jti": False,
+                },
             )
+        except jwt.InvalidSignatureError:
+            return None
         except jwt.ExpiredSignatureError:
             raise NotSignedIn("the token has expired") from None
         except jwt.ImmatureSignatureError:
@@ -67,9 +122,7 @@ class Authenticator:
         except (jwt.InvalidIssuerError, jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
             raise NotSignedIn("the token was made for another issuer or audience") from None
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
-            raise NotSignedIn("the token does not hold") from None
-        user, name = _text(claims, "sub"), _text(claims, "name")
-        return Principal(user, name, _rights(claims), _expires(claims))
+            raise _no_token() from None
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -78,9 +131,13 @@ def bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _check_key(key: bytes) -> None:
+def _no_token() -> NotSignedIn:
+    return NotSignedIn("the token does not hold")
+
+
+def _check_secret(secret: bytes) -> None:
     try:
-        jwt.get_algorithm_by_name(ALGORITHM).prepare_key(key)
+        jwt.get_algorithm_by_name(ALGORITHM).prepare_key(secret)
     except jwt.InvalidKeyError:
         raise ConfigurationError(
             "COLLAB_SECRET_KEY is a public or private key pair's text, which everyone may know: "
@@ -89,24 +146,32 @@ def _check_key(key: bytes) -> None:
 
 
 def _text(claims: Mapping[str, Any], claim: str) -> str | None:
-    """A claim that is shown and stored: no control characters, no lone surrogates."""
     text = claims.get(claim)
-    if text is None:
-        return None
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_NAME_LENGTH or not text.isprintable():
-        raise NotSignedIn(
-            f"the token's `{claim}` is not a printable text of 1 to {MAX_NAME_LENGTH} characters"
-        )
-    return text
+    if text is None or is_name(text):
+        return text
+    raise NotSignedIn(
+        f"the token's `{claim}` is not a printable text of 1 to {MAX_NAME_LENGTH} characters"
+    )
 
 
 def _rights(claims: Mapping[str, Any]) -> tuple[tuple[str, Access], ...]:
     docs = claims.get("docs", {})
-    if not isinstance(docs, dict) or not all(
-        isinstance(right, str) and right in _RIGHTS for right in docs.values()
-    ):
-        raise NotSignedIn('the token\'s `docs` is not an object with "read", "write" or "admin"')
-    return tuple((pattern, _RIGHTS[right]) for pattern, right in docs.items())
+    if not isinstance(docs, dict) or len(docs) > MAX_PATTERNS:
+        raise NotSignedIn(
+            f"the token's `docs` is not an object with at most {MAX_PATTERNS} patterns"
+        )
+    return tuple((pattern, _right(right)) for pattern, right in docs.items())
+
+
+def _right(told: object) -> Access:
+    if told is None or told is False:
+        return Access.NONE
+    right = ACCESS_BY_NAME.get(told) if isinstance(told, str) else None
+    if right is None:
+        raise NotSignedIn(
+            'a right in the token\'s `docs` is not "read", "write", "admin", "none", false or null'
+        )
+    return right
 
 
 def _expires(claims: Mapping[str, Any]) -> int | None:
