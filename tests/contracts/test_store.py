@@ -22,14 +22,15 @@ from collab.errors import (
     DocumentNotFound,
     VersionUnavailable,
 )
-from collab.storage import Append, AppendResult, Loaded, NewDocument, Store
+from collab.storage import Append, AppendResult, Loaded, NewDocument, NewGrant, Polled, Store
 from collab.storage.memory import open_memory
 from collab.storage.sqlite import open_sqlite
-from collab.words import Commit, Credit, Document, Head, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Document, Grant, Head, Snapshot
 
 pytestmark = pytest.mark.anyio
 
 OK, CONFLICT, GONE, FAILED = AppendResult
+NONE, READ, WRITE, ADMIN = Access
 
 
 @dataclass
@@ -711,3 +712,230 @@ async def test_what_a_caller_does_to_metadata_stays_with_the_caller(store: Store
     found = await store.get("a")
     assert found is not None
     assert found.metadata == {"list": []}
+
+
+# Grants ------------------------------------------------------------------------------------------
+
+
+async def grant(store: Store, *places: tuple[str, str], access: Access | None = READ) -> list[int]:
+    """Store the same right for each of `places`; the access versions."""
+    new = [NewGrant(document, user, access) for document, user in places]
+    return [each.version for each in await store.set_grants(new)]
+
+
+async def changes(store: Store) -> list[Grant]:
+    return list(await store.grant_changes(0, 10_000))
+
+
+async def access_version(store: Store) -> int:
+    return (await store.poll([])).access_version
+
+
+async def test_a_store_begins_without_grants(store: Store) -> None:
+    assert await store.poll([]) == Polled({}, 0)
+    assert list(await store.grants(["a", ANY], ["ada", ANY])) == []
+    assert list(await store.list_grants()) == []
+    assert await changes(store) == []
+
+
+async def test_grants_get_access_versions_in_order(store: Store) -> None:
+    stored = await store.set_grants(
+        [NewGrant("b", "ada", WRITE), NewGrant("a", "𝒰nal", NONE), NewGrant("a", "ada", None)]
+    )
+    assert list(stored) == [
+        Grant("b", "ada", WRITE, 1),
+        Grant("a", "𝒰nal", NONE, 2),
+        Grant("a", "ada", None, 3),
+    ]
+    assert await access_version(store) == 3
+    assert await grant(store, ("a", "bob")) == [4]
+    assert await access_version(store) == 4
+    assert await changes(store) == [*stored, Grant("a", "bob", READ, 4)]
+
+
+async def test_a_grant_replaces_that_for_its_document_and_user(store: Store) -> None:
+    await grant(store, ("a", "ada"), ("a", "bob"), ("b", "ada"))
+    await grant(store, ("a", "ada"), access=ADMIN)
+    assert list(await store.list_grants()) == [
+        Grant("a", "ada", ADMIN, 4),
+        Grant("a", "bob", READ, 2),
+        Grant("b", "ada", READ, 3),
+    ]
+    assert [each.version for each in await changes(store)] == [2, 3, 4]
+
+
+async def test_the_last_of_two_grants_for_the_same_counts(store: Store) -> None:
+    new = [NewGrant("a", "ada", READ), NewGrant("b", "ada", READ), NewGrant("a", "ada", WRITE)]
+    assert [each.version for each in await store.set_grants(new)] == [1, 2, 3]
+    assert list(await store.grants(["a"], ["ada"])) == [Grant("a", "ada", WRITE, 3)]
+    assert [each.version for each in await changes(store)] == [2, 3]
+    assert await access_version(store) == 3
+
+
+async def test_a_right_of_none_is_no_grant_taken_back(store: Store) -> None:
+    await grant(store, ("a", "ada"), access=NONE)
+    assert list(await store.grants(["a"], ["ada"])) == [Grant("a", "ada", NONE, 1)]
+    assert list(await store.list_grants()) == [Grant("a", "ada", NONE, 1)]
+
+
+async def test_a_grant_taken_back_is_heard_of_and_not_found(store: Store) -> None:
+    await grant(store, ("a", "ada"), ("a", "bob"))
+    await grant(store, ("a", "ada"), access=None)
+    assert list(await store.grants(["a"], ["ada", "bob"])) == [Grant("a", "bob", READ, 2)]
+    assert list(await store.list_grants()) == [Grant("a", "bob", READ, 2)]
+    assert list(await store.list_grants(limit=1)) == [Grant("a", "bob", READ, 2)]
+    assert await changes(store) == [Grant("a", "bob", READ, 2), Grant("a", "ada", None, 3)]
+    await grant(store, ("a", "ada"), access=WRITE)
+    assert list(await store.grants(["a"], ["ada"])) == [Grant("a", "ada", WRITE, 4)]
+
+
+async def test_what_never_was_granted_can_be_taken_back(store: Store) -> None:
+    assert await grant(store, ("a", "ada"), access=None) == [1]
+    assert await access_version(store) == 1
+    assert list(await store.list_grants()) == []
+    assert await changes(store) == [Grant("a", "ada", None, 1)]
+
+
+async def test_storing_no_grants_changes_nothing(store: Store) -> None:
+    await grant(store, ("a", "ada"))
+    assert list(await store.set_grants([])) == []
+    assert await access_version(store) == 1
+
+
+async def test_grants_for_all_are_found_only_if_asked_for(store: Store) -> None:
+    places = [(document, user) for document in ("a", "b", ANY) for user in ("ada", "bob", ANY)]
+    await grant(store, *places)
+
+    async def found(documents: list[str], users: list[str]) -> list[tuple[str, str]]:
+        return sorted((each.document, each.user) for each in await store.grants(documents, users))
+
+    assert await found(["a"], ["ada"]) == [("a", "ada")]
+    assert await found([ANY], ["ada"]) == [(ANY, "ada")]
+    assert await found(["a", "nothing", "a"], [ANY]) == [("a", ANY)]
+    assert await found(["a", ANY], ["ada", ANY, "ada"]) == [
+        (ANY, ANY),
+        (ANY, "ada"),
+        ("a", ANY),
+        ("a", "ada"),
+    ]
+    assert await found([], ["ada"]) == []
+    assert await found(["a"], []) == []
+
+
+async def test_grants_of_many_documents_are_found_at_once(store: Store) -> None:
+    await grant(store, ("id-4999", "ada"), ("id-0", "bob"))
+    many = [f"id-{n}" for n in range(5000)]
+    assert list(await store.grants(many, ["ada"])) == [Grant("id-4999", "ada", READ, 1)]
+
+
+async def test_grants_are_listed_by_code_point(store: Store) -> None:
+    words = ["*", "A", "B", "_", "a", "a-", "b", "é", "\uffff", "𝒰"]
+    places = [(document, user) for document in words for user in words]
+    await grant(store, *reversed(places))
+    listed = await store.list_grants(limit=1000)
+    assert [(each.document, each.user) for each in listed] == places
+
+
+async def test_a_list_of_grants_goes_on_after_a_pair(store: Store) -> None:
+    places = [(f"doc-{n}", user) for n in range(5) for user in ("*", "ada", "bob", "é")]
+    await grant(store, *reversed(places))
+    seen: list[tuple[str, str]] = []
+    after = ("", "")
+    while page := await store.list_grants(after=after, limit=3):
+        assert len(page) <= 3
+        seen += [(each.document, each.user) for each in page]
+        after = seen[-1]
+    assert seen == places
+    # The pair need not exist, and only the first of it may.
+    [following] = await store.list_grants(after=("doc-1", "b"), limit=1)
+    assert (following.document, following.user) == ("doc-1", "bob")
+    [following] = await store.list_grants(after=("doc-1", "\U0010ffff"), limit=1)
+    assert (following.document, following.user) == ("doc-2", "*")
+    assert list(await store.list_grants(limit=0)) == []
+
+
+async def test_grants_are_listed_for_a_document_or_a_user(store: Store) -> None:
+    await grant(store, *((d, u) for d in ("a", "b", ANY) for u in ("ada", "bob", ANY)))
+
+    async def places(**wanted: Any) -> list[str]:
+        return [f"{each.document} {each.user}" for each in await store.list_grants(**wanted)]
+
+    assert await places(document="a") == ["a *", "a ada", "a bob"]
+    assert await places(document=ANY) == ["* *", "* ada", "* bob"]
+    assert await places(user="ada") == ["* ada", "a ada", "b ada"]
+    assert await places(user=ANY) == ["* *", "a *", "b *"]
+    assert await places(document="a", user="bob") == ["a bob"]
+    assert await places(document="a", after=("a", "*"), limit=1) == ["a ada"]
+    assert await places(user="ada", after=("a", "ada")) == ["b ada"]
+    assert await places(user="bob", after=("a", "ada")) == ["a bob", "b bob"]
+    assert await places(document="a", after=("b", "")) == []
+
+
+async def test_a_list_has_a_hundred_grants_unless_told(store: Store) -> None:
+    await grant(store, *(("a", f"{n:03}") for n in range(101)))
+    assert len(await store.list_grants()) == 100
+
+
+async def test_changes_are_heard_page_by_page(store: Store) -> None:
+    await grant(store, *((f"{n}", "ada") for n in range(7)))
+    await grant(store, ("2", "ada"), ("5", "ada"), access=None)
+    heard: list[int] = []
+    after = 0
+    while page := await store.grant_changes(after, 3):
+        assert len(page) <= 3
+        heard += [each.version for each in page]
+        after = heard[-1]
+    assert heard == [1, 2, 4, 5, 7, 8, 9]
+    assert [each.version for each in await store.grant_changes(6, 2)] == [7, 8]
+    assert list(await store.grant_changes(9, 3)) == []
+    assert list(await store.grant_changes(99, 3)) == []
+    assert list(await store.grant_changes(0, 0)) == []
+
+
+async def test_simultaneous_changes_leave_no_hole(store: Store) -> None:
+    """Whoever has seen a version can ask for what follows: nothing below it comes later."""
+    given: list[int] = []
+    heard: list[int] = []
+    done = anyio.Event()
+
+    async def change(user: str) -> None:
+        for n in range(10):
+            given.extend(await grant(store, (f"{n}-1", user), (f"{n}-2", user)))
+
+    async def follow() -> None:
+        while True:
+            over = done.is_set()
+            known = await access_version(store)
+            page = await store.grant_changes(len(heard), 1000)
+            heard.extend(each.version for each in page)
+            assert heard == list(range(1, len(heard) + 1))
+            assert len(heard) >= known
+            if over:
+                return
+
+    async with anyio.create_task_group() as followers:
+        followers.start_soon(follow)
+        async with anyio.create_task_group() as writers:
+            for user in ("ada", "bob", "cy", "dee"):
+                writers.start_soon(change, user)
+        done.set()
+    assert sorted(given) == heard == list(range(1, 81))
+    pairs = zip(given[::2], given[1::2], strict=True)
+    assert all(second == first + 1 for first, second in pairs)
+
+
+async def test_a_poll_tells_heads_and_the_access_version(store: Store) -> None:
+    await make(store, head=2)
+    await grant(store, ("a", "ada"), ("b", "ada"))
+    assert await store.poll(["a", "b"]) == Polled({"a": Head("e1", 2)}, 2)
+
+
+async def test_grants_outlive_their_document(store: Store) -> None:
+    await grant(store, ("a", "ada"), ("a", ANY))  # before there is such a document
+    await make(store)
+    assert await store.delete("a") is True
+    kept = [Grant("a", ANY, READ, 2), Grant("a", "ada", READ, 1)]
+    assert list(await store.list_grants(document="a")) == kept
+    assert await access_version(store) == 2
+    await store.create(NewDocument("a", "text", "e2", 1), revive=True)
+    assert list(await store.list_grants(document="a")) == kept

@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from collab.errors import CollabError
-from collab.storage import Append, NewDocument, Store
+from collab.storage import Append, NewDocument, NewGrant, Store
 from collab.storage.connect import open_store
-from collab.words import Commit, Credit, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Snapshot
 
 IDS = ["a", "a_", "a%", "b"]
 ids = st.sampled_from(IDS)
 epochs = st.sampled_from(["e1", "e2"])
 versions = st.integers(min_value=0, max_value=12)
 times = st.integers(min_value=0, max_value=9)
+users = st.sampled_from(["ada", "é", ANY])
+rights = st.none() | st.sampled_from(Access)
+places = st.sampled_from([*IDS, ANY])
 
 
 def run_of(after: int, their_times: list[int]) -> tuple[Commit, ...]:
@@ -116,6 +119,36 @@ class Agreement(RuleBasedStateMachine):
     @rule(prefix=st.sampled_from(["", *IDS]), after=st.sampled_from(["", *IDS]), limit=versions)
     def list_documents(self, prefix: str, after: str, limit: int) -> None:
         self.both(lambda store: store.list(prefix=prefix, after=after, limit=limit, type="text"))
+
+    @rule(granted=st.lists(st.tuples(places, users, rights), max_size=4))
+    def set_grants(self, granted: list[tuple[str, str, Access | None]]) -> None:
+        new = [NewGrant(*each) for each in granted]
+        self.both(lambda store: store.set_grants(new))
+
+    @rule(documents=st.lists(places, max_size=3), wanted=st.lists(users, max_size=2))
+    def grants(self, documents: list[str], wanted: list[str]) -> None:
+        async def call(store: Store) -> object:
+            found = await store.grants(documents, wanted)
+            return sorted(found, key=lambda each: each.version)
+
+        self.both(call)
+
+    @rule(
+        document=st.none() | places,
+        user=st.none() | users,
+        after=st.tuples(st.just("") | places, st.just("") | users),
+        limit=versions,
+    )
+    def list_grants(
+        self, document: str | None, user: str | None, after: tuple[str, str], limit: int
+    ) -> None:
+        self.both(
+            lambda store: store.list_grants(document=document, user=user, after=after, limit=limit)
+        )
+
+    @rule(after=versions, limit=versions)
+    def grant_changes(self, after: int, limit: int) -> None:
+        self.both(lambda store: store.grant_changes(after, limit))
 
     @invariant()
     def everything_is_the_same(self) -> None:

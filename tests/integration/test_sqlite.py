@@ -20,12 +20,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from collab.errors import ConfigurationError, DocumentBroken, StoreFailure
-from collab.storage import Append, AppendResult, NewDocument
+from collab.storage import Append, AppendResult, NewDocument, NewGrant
 from collab.storage.connect import migrate_store, open_store
 from collab.storage.memory import MemoryStore
 from collab.storage.schema import MIGRATIONS, REVISIONS
 from collab.storage.sqlite import SqliteStore, open_sqlite
-from collab.words import Commit, Credit, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Grant, Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -77,9 +77,14 @@ async def test_everything_is_there_after_a_reopen(path: Path) -> None:
         await store.create(NewDocument("dead", "text", "e1", 1))
         await store.save_snapshot("a", "e1", Snapshot(1, 1, b"content", b"names"))
         await store.delete("dead")
+        await store.set_grants([NewGrant("a", "ada", Access.READ), NewGrant("a", ANY, None)])
         before = await store.load("a")
     async with open_sqlite(path) as store:
         assert await store.load("a") == before
+        assert list(await store.grant_changes(0, 10)) == [
+            Grant("a", "ada", Access.READ, 1),
+            Grant("a", ANY, None, 2),
+        ]
         assert await store.append([Append("dead", "e1", 0, ())]) == [AppendResult.GONE]
         assert await add(store, "a", 3) is AppendResult.OK
 
@@ -94,7 +99,7 @@ APPENDING = """
 import sys, anyio
 from collab.storage import Append, NewDocument
 from collab.storage.sqlite import open_sqlite
-from collab.words import Commit, Credit, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Grant, Snapshot
 
 async def main():
     async with open_sqlite(sys.argv[1]) as store:
@@ -328,6 +333,62 @@ def fail_as(code: int, name: str) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
+@pytest.mark.parametrize("column", ["epoch", "version"])
+async def test_a_head_that_does_not_decode_is_a_broken_document(path: Path, column: str) -> None:
+    await make(path)
+    execute(path, f"UPDATE documents SET {column} = x'00'")
+    async with open_sqlite(path) as store:
+        with pytest.raises(DocumentBroken):
+            await store.poll(["a"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "access = 'write'",
+        "access = 4",
+        "access = 1.5",
+        "version = 'text'",
+        "grantee = x'ff'",
+        "document = CAST(x'ff' AS TEXT)",
+    ],
+)
+async def test_a_grant_that_does_not_decode_is_a_failure_and_not_no_grant(
+    path: Path, change: str
+) -> None:
+    async with open_sqlite(path) as store:
+        await store.set_grants([NewGrant("a", "ada", Access.READ)])
+    execute(path, f"UPDATE grants SET {change}")
+    async with open_sqlite(path) as store:
+        with pytest.raises(StoreFailure):
+            await store.list_grants()
+        with pytest.raises(StoreFailure):
+            await store.grant_changes(0, 10)
+        if not change.startswith(("grantee", "document")):
+            with pytest.raises(StoreFailure):
+                await store.grants(["a"], ["ada"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM access_version",
+        "INSERT INTO access_version VALUES (9)",
+        "UPDATE access_version SET version = 'text'",
+    ],
+)
+async def test_a_damaged_counter_of_grants_does_not_begin_anew(path: Path, change: str) -> None:
+    async with open_sqlite(path) as store:
+        await store.set_grants([NewGrant("a", "ada", Access.READ)])
+    execute(path, change)
+    async with open_sqlite(path) as store:
+        with pytest.raises(StoreFailure):
+            await store.poll([])
+        with pytest.raises(StoreFailure):
+            await store.set_grants([NewGrant("a", "ada", Access.WRITE)])
+        assert list(await store.list_grants()) == [Grant("a", "ada", Access.READ, 1)]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -452,6 +513,61 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
         assert await store.list() == []
 
 
+@contextmanager
+def first_schema_only() -> Iterator[None]:
+    """Within the block a migration goes no further than the first schema."""
+    from alembic import command
+
+    upgrade = command.upgrade
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: upgrade(config, REVISIONS[0]))
+        yield
+
+
+async def test_a_database_of_before_there_were_grants_keeps_what_it_holds(path: Path) -> None:
+    with first_schema_only():
+        async with open_sqlite(path) as store:
+            await store.create(NewDocument("a", "text", "e1", 1, {"k": 1}), [commit(1), commit(2)])
+            await store.save_snapshot("a", "e1", Snapshot(1, 1, b"content", b"names"))
+            await store.create(NewDocument("dead", "text", "e1", 1))
+            await store.delete("dead")
+            before = await store.load("a")
+            with pytest.raises(StoreFailure):
+                await store.list_grants()
+    async with open_sqlite(path) as store:
+        assert await store.load("a") == before
+        assert await store.append([Append("dead", "e1", 0, ())]) == [AppendResult.GONE]
+        assert await add(store, "a", 3) is AppendResult.OK
+        assert (await store.poll(["a"])).access_version == 0
+        [granted] = await store.set_grants([NewGrant("a", "ada", Access.READ)])
+        assert list(await store.list_grants()) == [granted]
+    assert "is up to date" in migrate_store(f"sqlite:///{path}")
+
+
+async def test_a_migration_that_fails_leaves_the_older_schema(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic.operations import Operations
+
+    def fail(self: Operations, *_: object) -> None:
+        raise RuntimeError("the power went off")
+
+    with first_schema_only():
+        await make(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Operations, "bulk_insert", fail)
+        with pytest.raises(RuntimeError, match="power"):
+            migrate_store(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as sql:
+        tables = {name for (name,) in sql.execute("SELECT name FROM sqlite_master")}
+        assert not tables & {"grants", "access_version"}
+        assert sql.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert "is up to date" not in migrate_store(f"sqlite:///{path}")
+    async with open_sqlite(path) as store:
+        assert await store.load("a") is not None
+        assert (await store.poll(["a"])).access_version == 0
+
+
 def test_a_migration_leaves_logging_alone(path: Path) -> None:
     loggers = set(logging.root.manager.loggerDict)
     root = (logging.root.level, list(logging.root.handlers))
@@ -572,6 +688,38 @@ async def test_values_the_database_cannot_hold_fail_one_document_alone(store: Sq
         [Append("a", "e1", 0, (beyond,)), Append("b", "e1", 0, (commit(1),))]
     )
     assert results == [AppendResult.FAILED, AppendResult.OK]
+
+
+async def test_grants_that_one_row_refuses_are_not_stored_at_all(store: SqliteStore) -> None:
+    await store.set_grants([NewGrant("a", "ada", Access.READ)])
+    # A version that was given away by hand: the second of two is in its way.
+    await run(store, "INSERT INTO grants VALUES ('z', 'ada', 1, 3)")
+    new = [NewGrant("a", "ada", Access.ADMIN), NewGrant("b", "ada", Access.ADMIN)]
+    with pytest.raises(StoreFailure, match="SQLITE_CONSTRAINT"):
+        await store.set_grants(new)
+    assert list(await store.list_grants(document="a")) == [Grant("a", "ada", Access.READ, 1)]
+    assert (await store.poll([])).access_version == 1
+    await run(store, "DELETE FROM grants WHERE document = 'z'")
+    assert [each.version for each in await store.set_grants(new)] == [2, 3]
+
+
+async def test_a_cancelled_change_of_grants_is_finished_and_its_caller_told(
+    store: SqliteStore,
+) -> None:
+    versions: list[int] = []
+
+    async def change() -> None:
+        stored = await store.set_grants([NewGrant("a", "ada", Access.READ)])
+        versions.extend(each.version for each in stored)
+
+    async with anyio.create_task_group() as tasks:
+        with held_up(store) as release:
+            tasks.start_soon(change)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+            release.set()
+    assert versions == [1]
+    assert len(await store.list_grants()) == 1
 
 
 async def test_reading_does_not_wait_for_writing(store: SqliteStore) -> None:

@@ -15,6 +15,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from collab.authorizer import Standing
 from collab.errors import CollabError, StoreFailure
 from collab.peer import Disconnected
 from collab.protocols.ywebsocket import decode_client
@@ -32,6 +33,7 @@ from collab.storage import (
 from collab.storage.memory import MemoryStore
 from collab.web.auth import Authenticator
 from collab.web.closing import close_code
+from collab.web.connections import Connections
 from collab.web.socket import serve
 from collab.words import Access, Commit, Document, Grant, Snapshot
 from collab.yjs_peer import Heard, YjsPeer
@@ -46,8 +48,20 @@ Talk: TypeAlias = "Callable[[ServerWire, str, Registry], Awaitable[None]]"
 
 async def native(wire: ServerWire, document: str, registry: Registry) -> None:
     """The native protocol, as its endpoint serves it."""
-    identify = Authenticator(registry.settings).authenticate
-    await serve(wire, document, registry=registry, settings=registry.settings, identify=identify)
+    settings = registry.settings
+
+    async def identify(token: str | None) -> Standing:
+        principal = await Authenticator(settings).authenticate(token)
+        return await registry.authorizer.admit(principal, document)
+
+    await serve(
+        wire,
+        document,
+        registry=registry,
+        settings=settings,
+        connections=Connections(settings),
+        identify=identify,
+    )
 
 
 async def ywebsocket(wire: ServerWire, document: str, registry: Registry) -> None:
