@@ -71,14 +71,15 @@ class TransportConfig(Config):
             log_config=None,
             workers=1,
             interface="asgi3",
-            proxy_headers=False,
-            forwarded_allow_ips="",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
         )
         self.header_seconds = settings.header_seconds
         self.stall_seconds = settings.stall_seconds
+        self.max_queued_pongs = settings.max_queued_pongs
 
 
 class HttpTransport(HttpToolsProtocol):

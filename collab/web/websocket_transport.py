@@ -5,6 +5,7 @@ of messages, documents or rights. What uvicorn leaves open, and this class does 
 
 - frames are parsed as the application takes them, so a read full of tiny frames stays bytes;
 - a peer that pings without reading gets the newest pong at most, and a flood ends it;
+- a message is bounded in fragments too, each of which costs more than its bytes;
 - a peer that stops reading is aborted, until then one frame is held for it;
 - every end we choose (1002, 1007, 1009, 1012) lets the peer read the close code first.
 """
@@ -19,9 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import CloseCode, Frame
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
+from collab.errors import FrameTooLarge
+from collab.web.closing import close_reason
 from collab.web.stall import StallWatch
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from collab.web.transport import TransportConfig
 
 PARSE_BYTES: Final = 16 * 1024
-MAX_WITHHELD_PONGS: Final = 256
+MAX_FRAGMENTS: Final = 1024
 LINGER_SECONDS: Final = 5.0
 SHUTDOWN_LINGER_SECONDS: Final = 1.0
 PONG_HEAD: Final = b"\x8a"
@@ -43,8 +47,33 @@ _parser_log = logging.getLogger("collab.web.transport.parser")
 _parser_log.setLevel(logging.WARNING)
 
 
+class _Parser(ServerProtocol):
+    """The frame parser, which says in our words that a message is too big."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_size=max_bytes, logger=_parser_log)
+        self.debug = False
+        self.max_bytes = max_bytes
+
+    def fail(self, code: int, reason: str = "") -> None:
+        if code == CloseCode.MESSAGE_TOO_BIG:
+            reason = close_reason(
+                FrameTooLarge(
+                    f"a message has at most {self.max_bytes} bytes and {MAX_FRAGMENTS} fragments"
+                )
+            )
+        super().fail(code, reason)
+
+
 class WebSocketTransport(WebSocketsSansIOProtocol):
-    """One websocket connection, taken over from HttpTransport with its whole handshake request."""
+    """One websocket connection, taken over from HttpTransport with its whole handshake request.
+
+    How long a peer may take over a message is bounded only while it has not said who it is: the
+    first has to be whole within COLLAB_HELLO_SECONDS. Later on one that sends a byte now and then
+    lives, as it would with small messages (in the midst of a frame it cannot answer a ping, so
+    anything it sends counts as an answer). It makes us hold no more than it has sent, one message
+    at most, and its user's connections are counted.
+    """
 
     def __init__(
         self,
@@ -54,13 +83,14 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.conn.logger = _parser_log
-        self.conn.debug = False
+        self.conn = _Parser(config.ws_max_size)
+        self.max_queued_pongs = config.max_queued_pongs
         self.stall_seconds = config.stall_seconds
         self.stall: StallWatch
         self.unread = bytearray()  # received and not parsed: at most what one read returns
         self.parsing: asyncio.Handle | None = None
         self.continued = bytearray()  # the message after its first frame; the parser bounds it
+        self.fragments = 0  # frames of that message, without the first
         self.withheld_pong = b""
         self.withheld_pongs = 0
         self.heard_at = 0.0
@@ -147,6 +177,7 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
 
     def _drop_unread(self) -> None:
         self.unread.clear()
+        self.continued.clear()
         if self.parsing is not None:
             self.parsing.cancel()
             self.parsing = None
@@ -155,9 +186,13 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: Frame) -> None:
         self.continued += event.data
-        if event.fin:
+        self.fragments += 1
+        if self.fragments >= MAX_FRAGMENTS:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+        elif event.fin:
             self.frames.append(bytes(self.continued))
             self.continued.clear()
+            self.fragments = 0
             self.send_receive_event_to_app()
 
     def send_receive_event_to_app(self) -> None:
@@ -171,11 +206,14 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            if self.conn.state is State.OPEN:
-                self.conn.fail(1007, "not UTF-8")
-                self.handle_parser_exception()
+            self._fail(CloseCode.INVALID_DATA, "not UTF-8")
         else:
             self.queue.put_nowait({"type": "websocket.receive", "text": text})
+
+    def _fail(self, code: int, reason: str = "") -> None:
+        if self.conn.state is State.OPEN:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()
 
     def handle_ping(self) -> None:
         output = b"".join(self.conn.data_to_send())
@@ -190,7 +228,7 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
         self.conn.writes = [frame for frame in self.conn.writes if not frame.startswith(PONG_HEAD)]
         self.withheld_pong = pongs[-1]
         self.withheld_pongs += len(pongs)
-        if self.withheld_pongs > MAX_WITHHELD_PONGS and not self.transport.is_closing():
+        if self.withheld_pongs > self.max_queued_pongs and not self.transport.is_closing():
             _log.info("dropped a connection that pings without reading")
             self.transport.abort()
 
@@ -204,7 +242,7 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
         self._end(LINGER_SECONDS)
 
     def keepalive_timeout(self) -> None:
-        if self.read_paused or self.heard_at > self.ping_sent_at:
+        if self.read_paused or self.heard_at >= self.ping_sent_at:
             # The pong may be waiting behind what the application has not taken yet.
             self.pong_timer = None
             self.pending_ping_payload = None

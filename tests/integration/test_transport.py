@@ -10,7 +10,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from collab.settings import Settings
 from collab.web.transport import MAX_HEADER_BYTES, TransportConfig
-from collab.web.websocket_transport import PARSE_BYTES, WebSocketTransport
+from collab.web.websocket_transport import MAX_FRAGMENTS, PARSE_BYTES, WebSocketTransport
 from tests.integration import wire
 
 KIB = 1024
@@ -122,6 +122,14 @@ def live_transports() -> list[WebSocketTransport]:
     return [one for one in objects if issubclass(type(one), WebSocketTransport)]
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until the server's thread has made it so."""
+    deadline = time.monotonic() + wire.PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 def send_until_refused(peer: socket.socket, block: bytes, most_bytes: int) -> int:
     """How many bytes could be sent before the server cut the connection (or took no more)."""
     sent = 0
@@ -174,6 +182,23 @@ def test_a_ping_flood_without_reading_is_ended_and_holds_no_memory(
         assert send_until_refused(peer, pings, 256 * MIB) < 64 * MIB
         app.wait_for(1005)
         assert resident_bytes() - before < 16 * MIB
+
+
+@pytest.mark.parametrize("pongs", [1, 1000])
+def test_how_many_pings_may_wait_for_their_answers_is_a_setting(
+    app: Application, pongs: int
+) -> None:
+    """A peer that reads nothing stalls the writing, then only its pings come."""
+    settings = Settings(stall_seconds=60, max_queued_pongs=pongs)
+    with wire.serving(TransportConfig(app, settings)) as port:
+        peer = wire.open_websocket(port, "/pour", receive_buffer=4 * KIB)
+        [transport] = [one for one in live_transports() if not one.transport.is_closing()]
+        wait_until(lambda: not transport.writable.is_set())
+        peer.sendall(wire.frame(wire.PING, b"x") * pongs)
+        wait_until(lambda: transport.withheld_pongs == pongs)
+        assert app.told.empty()
+        peer.sendall(wire.frame(wire.PING, b"x"))
+        app.wait_for("disconnected")
 
 
 def test_pings_are_answered_in_order(port: int) -> None:
@@ -242,17 +267,61 @@ def test_headers_are_bounded_in_bytes(config: TransportConfig, start: bytes, mor
         assert resident_bytes() - before < 16 * MIB
 
 
-def test_a_websocket_message_of_endless_empty_fragments_holds_no_memory(
-    app: Application, port: int
+@pytest.mark.parametrize("payload", [b"", b"x"], ids=["empty", "one byte"])
+def test_a_message_of_endless_fragments_is_ended_and_holds_no_memory(
+    app: Application, port: int, payload: bytes
 ) -> None:
+    before = resident_bytes()
     peer = wire.open_websocket(port, "/echo")
-    peer.sendall(wire.frame(wire.TEXT, b"", last=False))
-    peer.sendall(wire.frame(0, b"", last=False) * 50_000 + wire.frame(wire.PING, b"parsed?"))
-    assert wire.read_frame(peer) == (wire.PONG, b"parsed?")
-    held = [one.frames for one in live_transports()]
-    assert max(map(len, held)) <= 1
-    peer.sendall(wire.frame(0, b"abc"))
-    app.wait_for("abc")
+    peer.sendall(wire.frame(wire.TEXT, payload, last=False))
+    send_until_refused(peer, wire.frame(0, payload, last=False) * 1_000, 32 * MIB)
+    app.wait_for(1009)
+    assert wire.read_close(peer) == 1009
+    assert resident_bytes() - before < 16 * MIB
+
+
+def fragmented(frames: int) -> bytes:
+    """A message in so many frames, of one byte each."""
+    middle = wire.frame(0, b"x", last=False) * (frames - 2)
+    return wire.frame(wire.TEXT, b"x", last=False) + middle + wire.frame(0, b"x")
+
+
+def test_a_message_may_have_so_many_fragments_and_no_more(app: Application, port: int) -> None:
+    peer = wire.open_websocket(port, "/echo")
+    for _ in range(3):  # counted anew for each message
+        peer.sendall(fragmented(MAX_FRAGMENTS))
+        assert wire.read_frame(peer) == (wire.TEXT, str(MAX_FRAGMENTS).encode())
+    peer.sendall(fragmented(MAX_FRAGMENTS + 1))
+    opcode, payload = wire.read_frame(peer)
+    assert opcode == wire.CLOSE
+    assert payload[:2] == (1009).to_bytes(2, "big")
+    assert payload[2:].startswith(b"frame_too_large: ")
+
+
+def test_the_end_of_a_message_too_long_says_what_is_allowed(port: int) -> None:
+    peer = wire.open_websocket(port, "/echo")
+    peer.sendall(wire.frame(wire.TEXT, bytes(MAX_FRAME_BYTES + 1)))
+    opcode, payload = wire.read_frame(peer)
+    told = b"frame_too_large: a message has at most 65536 bytes and 1024 fragments"
+    assert (opcode, payload) == (wire.CLOSE, (1009).to_bytes(2, "big") + told)
+
+
+def test_a_message_that_comes_in_bits_is_taken_however_long_that_lasts(
+    config: TransportConfig,
+) -> None:
+    """Pings in between are not answered, since they cannot be, and what comes counts instead."""
+    config.ws_ping_interval = config.ws_ping_timeout = 0.1
+    with wire.serving(config) as port:
+        peer = wire.open_websocket(port, "/echo")
+        message = wire.frame(wire.TEXT, bytes(20))
+        for bit in message[:8]:
+            peer.sendall(bytes([bit]))
+            while wire.read_frame(peer)[0] != wire.PING:
+                pass
+        peer.sendall(message[8:])
+        while (frame := wire.read_frame(peer))[0] == wire.PING:
+            pass
+        assert frame == (wire.TEXT, b"20")
 
 
 # What the application does not take --------------------------------------------------------------
