@@ -15,7 +15,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from collab import __version__
-from collab.commands import documents, replay, tail, token, transfer
+from collab.commands import api_key, documents, replay, tail, token, transfer
 from collab.commands.console import ERR, OUT
 from collab.commands.remote import CommandError
 from collab.errors import CollabError
@@ -100,6 +100,7 @@ app.command()(documents.edit)
 app.command("import")(transfer.import_files)
 app.command("export")(transfer.export_documents)
 app.command()(token.token)
+app.command("api-key")(api_key.api_key)
 app.command()(replay.replay)
 
 

@@ -41,6 +41,21 @@ def secret_of(settings: Settings) -> bytes | None:
     return settings.secret_key.get_secret_value().encode().ljust(32, b"\0")
 
 
+def signing_key(settings: Settings) -> bytes:
+    """As `secret_of`; without one raises ConfigurationError, which says what to do."""
+    secret = secret_of(settings)
+    if secret is not None:
+        return secret
+    if settings.development_mode:
+        raise ConfigurationError(
+            "set COLLAB_SECRET_KEY to the server's key; without one it is in development mode, "
+            "and no token is needed"
+        )
+    raise ConfigurationError(
+        "set COLLAB_SECRET_KEY to sign tokens with: the other keys only tell who somebody is"
+    )
+
+
 def mint(
     settings: Settings,
     docs: Mapping[str, Access],
@@ -55,9 +70,7 @@ def mint(
     It ends at the last whole second up to `expires`. Raises ConfigurationError without a key,
     Malformed for a user, name or pattern that no token may have, TooLarge.
     """
-    secret = secret_of(settings)
-    if secret is None:
-        raise ConfigurationError(_missing(settings))
+    secret = signing_key(settings)
     for claim, text in (("user", user), ("name", name)):
         if text is not None and not is_name(text):
             raise Malformed(f"a {claim} is a printable text of 1 to {MAX_NAME_LENGTH} characters")
@@ -89,12 +102,6 @@ def mint(
 def is_name(value: object) -> TypeGuard[str]:
     """Whether a claim can be shown and stored: no control characters, no lone surrogates."""
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()
-
-
-def _missing(settings: Settings) -> str:
-    if settings.development_mode:
-        return "no token is needed: without COLLAB_SECRET_KEY this is development mode"
-    return "set COLLAB_SECRET_KEY to sign tokens with: the other keys only tell who somebody is"
 
 
 def _check_pattern(pattern: str) -> None:

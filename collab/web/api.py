@@ -15,6 +15,7 @@ from collab.web import (
     health,
     people,
     problems,
+    tokens,
 )
 from collab.web.guard import Guard
 
@@ -34,7 +35,7 @@ def install(app: FastAPI) -> None:
     """Add the HTTP API to `app`, whose state has `settings` already, and, when it serves,
     `catalog`, `registry` and `auth`."""
     problems.install(app)
-    for module in (documents, content, edits, events, people, health):
+    for module in (documents, content, edits, events, people, tokens, health):
         app.include_router(module.router)
     app.add_middleware(Guard)
     settings: Settings = app.state.settings
