@@ -144,6 +144,11 @@ class Authorizer:
         rights = {id: right_to(id, principal, [*general, *grants.get(id, [])]) for id in documents}
         return {id for id, right in rights.items() if right is not None and right >= needed}
 
+    async def grant(self, document: str, user: str, access: Access | None) -> Grant:
+        """Store one grant, or with None take it back; otherwise as `change`."""
+        [stored] = await self.change([NewGrant(document, user, access)])
+        return stored
+
     async def change(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
         """Store these grants; what is under way here hears of them at once, on other nodes soon.
 

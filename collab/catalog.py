@@ -8,7 +8,7 @@ asked of the caller.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -18,6 +18,7 @@ from collab.contents import Contents, Writer, aside, check_yjs
 from collab.errors import (
     DocumentNotFound,
     DocumentTooLarge,
+    MessageTooLarge,
     TooLarge,
 )
 from collab.presence import Message, Presence
@@ -163,14 +164,14 @@ class Catalog:
 
     async def list(
         self,
-        readable: Callable[[str], bool],
+        readable: Callable[[Sequence[str]], Awaitable[Collection[str]]],
         *,
         prefix: str = "",
         type: str | None = None,
         after: str = "",
         limit: int = 100,
     ) -> Listing:
-        """At most `limit` documents of those that are `readable`, in order of id.
+        """At most `limit` documents, in order of id, of those that `readable` picks from some.
 
         Ids of others are never told, not even as `next`.
         """
@@ -179,7 +180,8 @@ class Catalog:
             page = await self._store.list(
                 prefix=prefix, type=type, after=after, limit=_PAGE_DOCUMENTS
             )
-            found += [document for document in page if readable(document.id)]
+            told = await readable([document.id for document in page])
+            found += [document for document in page if document.id in told]
             if len(page) < _PAGE_DOCUMENTS:
                 break
             after = page[-1].id
@@ -208,7 +210,7 @@ class Catalog:
         size, limit = len(msgspec.json.encode(metadata)), self._settings.max_metadata_bytes
         if size > limit:
             raise TooLarge(f"the metadata have {size} bytes, {limit} are allowed")
-        check_json(metadata)
+        check_json(metadata, self._settings.max_json_depth)
 
     # People ---------------------------------------------------------------------------------------
 
@@ -226,7 +228,13 @@ class Catalog:
         Raises DocumentNotFound, TooLarge, Malformed.
         """
         sent = msgspec.Raw(msgspec.json.encode(body))
-        passed_on = checked_json(sent, self._settings.max_message_bytes, "a message")
+        passed_on = checked_json(
+            sent,
+            self._settings.max_message_bytes,
+            "a message",
+            refusal=MessageTooLarge,
+            depth=self._settings.max_json_depth,
+        )
         session = self._registry.opened(id)
         if session is None:
             await self.get(id)

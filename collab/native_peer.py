@@ -16,16 +16,19 @@ from collab.errors import (
     CollabError,
     InvalidOperation,
     Malformed,
+    MessageTooLarge,
     NameReused,
     NotAllowed,
+    PresenceTooLarge,
     Replaced,
     Restarting,
     StaleSequence,
+    TooFast,
     TooLarge,
 )
-from collab.greeting import Greeter, presence_entry
+from collab.greeting import Greeter, access_name, presence_entry
 from collab.peer import Peer, Wire
-from collab.presence import Message, Presence
+from collab.presence import Message, Presence, with_name
 from collab.protocols import native
 from collab.session import Session
 from collab.settings import Settings
@@ -47,9 +50,12 @@ class NativePeer(Peer[str, str]):
         user: str | None,
         access: Access,
         settings: Settings,
+        name: str | None = None,
     ) -> None:
         author = author_of(check_client_id(hello.client))
-        super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
+        super().__init__(
+            session, wire, author=author, user=user, access=access, settings=settings, name=name
+        )
         self._hello = hello
         self._greeter = Greeter(session, author, settings)
         self._placed: native.Named | None = None
@@ -72,9 +78,12 @@ class NativePeer(Peer[str, str]):
         return native.encode(greeting)
 
     def _farewell(self, reason: CollabError) -> list[str]:
-        if isinstance(reason, Restarting):
+        if isinstance(reason, Restarting | TooFast):
             return [native.encode(native.Goodbye(reason.retry_after))]
         return []
+
+    def _access_changed(self) -> None:
+        self._put(native.encode(native.AccessChange(access_name(self.access))))
 
     def _leave(self) -> None:
         if self._session.presence.remove(self.author, self):
@@ -88,8 +97,10 @@ class NativePeer(Peer[str, str]):
                 case native.SubmitEdit() as message:
                     self._submit(message)
                 case native.SetPresence() as message:
+                    self._check_signal()
                     self._show(message)
                 case native.SendMessage() as message:
+                    self._check_signal()
                     self._post(message)
                 case native.Hello():
                     raise Malformed("hello comes once, as the first frame")
@@ -139,7 +150,16 @@ class NativePeer(Peer[str, str]):
 
     def _show(self, message: native.SetPresence) -> None:
         board = self._session.presence
-        state = native.checked_json(message.state, self._settings.max_presence_bytes, "presence")
+        settings = self._settings
+        state = native.checked_json(
+            message.state,
+            settings.max_presence_bytes,
+            "presence",
+            refusal=PresenceTooLarge,
+            depth=settings.max_json_depth,
+        )
+        if state is not None and self.name is not None:
+            state = with_name(state, self.name)
         if state is None:
             changed = board.remove(self.author, self)
         else:
@@ -151,7 +171,14 @@ class NativePeer(Peer[str, str]):
     def _post(self, message: native.SendMessage) -> None:
         if not self._may_write():
             raise NotAllowed("you may read this document, not send messages to it")
-        body = native.checked_json(message.body, self._settings.max_message_bytes, "a message")
+        settings = self._settings
+        body = native.checked_json(
+            message.body,
+            settings.max_message_bytes,
+            "a message",
+            refusal=MessageTooLarge,
+            depth=settings.max_json_depth,
+        )
         size = 0 if body is None else memoryview(body).nbytes
         self._session.messages.post(Message(self.author, self.user, body, size))
         self._session.wake_followers()

@@ -6,6 +6,7 @@ Owns the two loops, the bounded outbox, and the order of an ending. What frames 
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -13,8 +14,9 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import anyio
 
 from collab.authority import Outcome
-from collab.errors import CollabError
+from collab.errors import CollabError, TooManyEdits, TooMuchPresence
 from collab.inbox import Submission
+from collab.pace import Pace
 from collab.session import Session
 from collab.settings import Settings
 from collab.wakeup import Wakeup
@@ -58,9 +60,11 @@ class Peer(ABC, Generic[In, Out]):
         user: str | None,
         access: Access,
         settings: Settings,
+        name: str | None = None,
     ) -> None:
         self.author = author
         self.user = user
+        self.name = name
         self.access = access
         self.cursor = session.version
         self._session = session
@@ -71,18 +75,21 @@ class Peer(ABC, Generic[In, Out]):
         self._outbox: list[Out] = []
         self._may_read = Wakeup()
         self._unanswered = 0
+        self._greeted = False
         self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
         self._scope = anyio.CancelScope()
+        self._clock = asyncio.get_running_loop().time
+        self._edits = Pace(settings.edits_per_second)
+        self._signals = Pace(settings.presence_per_second)
 
     async def run(self) -> None:
         """Serve the connection until the client leaves; raises why it has to be closed."""
         self._session.follow(self)
         try:
-            for frame in await self._greet():
-                await self._wire.send(frame)
             with self._scope:
+                await self._begin()
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._write)
                     await self._read()
@@ -93,6 +100,14 @@ class Peer(ABC, Generic[In, Out]):
             self._leave()
         if self._ending is not None:
             raise self._ending
+
+    async def _begin(self) -> None:
+        told = self.access
+        for frame in await self._greet():
+            await self._wire.send(frame)
+        self._greeted = True
+        if self.access is not told:
+            self._access_changed()
 
     # What a protocol adds -------------------------------------------------------------------------
 
@@ -115,6 +130,19 @@ class Peer(ABC, Generic[In, Out]):
     @abstractmethod
     def _leave(self) -> None:
         """The connection is over: take back what it has shown of itself."""
+
+    @abstractmethod
+    def _access_changed(self) -> None:
+        """Tell the client that `access` is another one from now on."""
+
+    # Holder of a right ----------------------------------------------------------------------------
+
+    def change_access(self, access: Access) -> None:
+        """The client's right is this one now: it counts for every edit that has no place yet."""
+        if access is not self.access:
+            self.access = access
+            if self._greeted:
+                self._access_changed()
 
     # Follower -------------------------------------------------------------------------------------
 
@@ -141,8 +169,26 @@ class Peer(ABC, Generic[In, Out]):
             self._outbox.append(frame)
             self._wakeup.set()
 
+    def _check_signal(self) -> None:
+        """Count a presence change or a message; raises TooMuchPresence."""
+        wait = self._signals.wait(self._clock())
+        if wait:
+            raise TooMuchPresence(
+                f"more than {self._settings.presence_per_second:g} presence changes and messages "
+                "a second",
+                wait,
+            )
+
     def _submit_edit(self, edit: Edit, answer: Callable[[Outcome], None]) -> None:
-        """Give the edit to the session; `answer` is told what became of it."""
+        """Give the edit to the session; `answer` is told what became of it.
+
+        Raises TooManyEdits, with the edit not taken.
+        """
+        wait = self._edits.wait(self._clock())
+        if wait:
+            raise TooManyEdits(
+                f"more than {self._settings.edits_per_second:g} edits a second", wait
+            )
 
         def answered(outcome: Outcome) -> None:
             self._unanswered -= 1

@@ -144,3 +144,14 @@ class MessageBoard:
         """The messages after the first `count` that are still kept, oldest first."""
         missed = min(self.count - count, len(self._messages))
         return list(self._messages)[len(self._messages) - missed :]
+
+
+def with_name(state: bytes | msgspec.Raw, name: str, within: str | None = None) -> msgspec.Raw:
+    """A presence state (JSON) that calls its owner `name`, whatever it said: as its member `name`,
+    or that of its member `within`. A state that has no place for a name stays as it is."""
+    shown = msgspec.json.decode(state)
+    place = shown if within is None or not isinstance(shown, dict) else shown.get(within)
+    if not isinstance(place, dict):
+        return msgspec.Raw(state)
+    place["name"] = name
+    return msgspec.Raw(msgspec.json.encode(shown))

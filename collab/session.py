@@ -72,6 +72,7 @@ class Session:
         self.epoch = epoch
         self.presence = PresenceBoard()
         self.messages = MessageBoard()
+        self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.snapshot_version = snapshot_version
         self.last_progress = anyio.current_time()
         self.ended: CollabError | None = None

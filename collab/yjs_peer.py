@@ -15,15 +15,26 @@ import anyio
 import msgspec
 
 from collab.authority import Outcome
-from collab.errors import CollabError, NotAllowed, TooLarge, UpdateGap, WrongType
+from collab.errors import (
+    CollabError,
+    DocumentTooLarge,
+    MessageTooLarge,
+    NotAllowed,
+    UpdateGap,
+    WrongType,
+)
 from collab.peer import Peer, Wire
-from collab.presence import Message, Presence
+from collab.presence import Message, Presence, with_name
 from collab.protocols import hocuspocus, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.session import Session
 from collab.settings import Settings
 from collab.types.yjs import YJS
 from collab.words import Access, Commit, Edit, author_of
+
+# After a document was too large for a client's content: how long it is not asked for it again. Each
+# time it would send all of it.
+_FULL_SECONDS = 30.0
 
 Heard: TypeAlias = ywebsocket.ClientMessage | hocuspocus.ClientMessage
 
@@ -40,15 +51,19 @@ class YjsPeer(Peer[Heard, bytes]):
         user: str | None,
         access: Access,
         settings: Settings,
+        name: str | None = None,
     ) -> None:
         if session.type is not YJS:
             raise WrongType(f"a {session.type.name} document has no Yjs content")
         author = author_of(secrets.token_hex(16))
-        super().__init__(session, wire, author=author, user=user, access=access, settings=settings)
+        super().__init__(
+            session, wire, author=author, user=user, access=access, settings=settings, name=name
+        )
         self._asked: bytes | None = None  # the state vector of an unanswered step 1
         self._own: set[int] = set()
         self._shown_states: dict[int, bytes] = {}
         self._introduced = False
+        self._full_until = 0.0
 
     async def _greet(self) -> list[bytes]:
         await self._session.refresh()
@@ -73,11 +88,19 @@ class YjsPeer(Peer[Heard, bytes]):
         clock = board.last_version(key)
         return clock is not None and board.remove(key, self, version=clock + 1)
 
+    def _access_changed(self) -> None:
+        if self._may_write():
+            # What it typed meanwhile was refused: have it sent again.
+            self._put(self._step_1())
+        else:
+            self._deny(NotAllowed("you may read this document only"))
+
     # What comes in --------------------------------------------------------------------------------
 
     def _receive(self, frame: Heard) -> None:
         match frame:
             case ywebsocket.SyncStep1(state_vector=vector):
+                self._check_signal()
                 # The newest question is answered, when it can be sent: one answer is enough.
                 self._asked = YJS.check_vector(vector)
                 self.wake()
@@ -88,8 +111,10 @@ class YjsPeer(Peer[Heard, bytes]):
             case ywebsocket.SyncUpdate(update=update):
                 self._submit(update)
             case ywebsocket.Awareness(entries=entries):
+                self._check_signal()
                 self._show(entries)
             case ywebsocket.QueryAwareness():
+                self._check_signal()
                 self._presence_cursor = -1
                 self.wake()
 
@@ -100,16 +125,34 @@ class YjsPeer(Peer[Heard, bytes]):
     def _answer(self, outcome: Outcome) -> None:
         match outcome:
             case UpdateGap():
-                # Something before it is missing here: ask for everything we lack.
-                self._put(self._step_1())
+                # Something before it is missing here: ask for everything we lack, but not over and
+                # over for what has just been refused.
+                if self._clock() >= self._full_until:
+                    self._put(self._step_1())
+            case DocumentTooLarge():
+                self._refuse_size(outcome)
             case NotAllowed():
                 # Never a step 1: the provider would send the same content for ever.
                 self._deny(outcome)
             case CollabError():
                 self.end(outcome)
 
-    def _deny(self, refusal: NotAllowed) -> None:
-        self._put(ywebsocket.encode(ywebsocket.AuthDenied(str(refusal))))
+    def _refuse_size(self, refusal: DocumentTooLarge) -> None:
+        """Close the connection; one that comes back with the same content stays open, unasked.
+
+        Older providers come back at once, whatever the close code, and would do so for ever.
+        """
+        now = self._clock()
+        told = self._session.told_too_large
+        if now - told.get(self.user, -_FULL_SECONDS) < _FULL_SECONDS:
+            self._full_until = now + _FULL_SECONDS
+            self._deny(refusal)
+        else:
+            self.end(refusal)
+        told[self.user] = now
+
+    def _deny(self, refusal: CollabError) -> None:
+        self._put(ywebsocket.encode(ywebsocket.AuthDenied(f"{refusal.code}: {refusal}")))
 
     def _show(self, entries: Sequence[AwarenessEntry]) -> None:
         """Take over what the client shows of itself; drop what it repeats of others.
@@ -161,7 +204,7 @@ class YjsPeer(Peer[Heard, bytes]):
         if len(entry.state) > self._settings.max_presence_bytes:
             return False
         if entry.clock <= shown:
-            if entry.state.encode() == self._shown_states.get(entry.client_id):
+            if self._named(entry.state) == self._shown_states.get(entry.client_id):
                 return False  # heard back from itself
             shown += 1
         self._put_up(entry, max(entry.clock, shown))
@@ -169,9 +212,15 @@ class YjsPeer(Peer[Heard, bytes]):
 
     def _put_up(self, entry: AwarenessEntry, clock: int) -> None:
         assert entry.state is not None
-        state = self._shown_states[entry.client_id] = entry.state.encode()
+        state = self._shown_states[entry.client_id] = self._named(entry.state)
         presence = Presence(str(entry.client_id), self.user, msgspec.Raw(state), clock)
         self._session.presence.put(presence, self)
+
+    def _named(self, state: str) -> bytes:
+        """The state with the name that its owner signed in with, where editors look for it."""
+        if self.name is None:
+            return state.encode()
+        return bytes(with_name(state.encode(), self.name, within="user"))
 
     def _same_user(self, owner: object) -> bool:
         return isinstance(owner, YjsPeer) and owner.user == self.user
@@ -224,15 +273,35 @@ class HocuspocusPeer(YjsPeer):
         self._put(hocuspocus.encode_body(hocuspocus.SyncStatus(saved)))
         super()._answer(outcome)
 
-    def _deny(self, refusal: NotAllowed) -> None:
+    def _deny(self, refusal: CollabError) -> None:
         """The status says it."""
 
+    async def _greet(self) -> list[bytes]:
+        return [self._scope_frame(), *await super()._greet()]
+
+    def _access_changed(self) -> None:
+        self._put(self._scope_frame())
+        if self._may_write():
+            self._put(self._step_1())
+
+    def confirm(self, access: Access) -> None:
+        """The client has shown another token: this is what it may do now."""
+        self.access = access
+        self._access_changed()
+
+    def _scope_frame(self) -> bytes:
+        scope = hocuspocus.READ_WRITE if self._may_write() else hocuspocus.READONLY
+        return hocuspocus.encode_body(hocuspocus.Authenticated(scope))
+
     def _post(self, payload: str) -> None:
+        self._check_signal()
         if not self._may_write():
             return
         size = len(payload.encode())
         if size > self._settings.max_message_bytes:
-            raise TooLarge(f"a message of {size} bytes, {self._settings.max_message_bytes} allowed")
+            raise MessageTooLarge(
+                f"a message of {size} bytes, {self._settings.max_message_bytes} allowed"
+            )
         self._session.messages.post(Message(self.author, self.user, payload, size))
         self._session.wake_followers()
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from collab.errors import Malformed, TooLarge
+from collab.errors import JsonTooDeep, Malformed, TooLarge
 from collab.words import Commit
 
 SUBPROTOCOL = "collab.v1"
@@ -290,32 +290,41 @@ def encode_edits(commits: Iterable[Commit]) -> str:
     return encode(Edits([edit_event(commit) for commit in commits]))
 
 
-def checked_json(raw: msgspec.Raw, limit: int, what: str) -> msgspec.Raw | None:
+def checked_json(
+    raw: msgspec.Raw,
+    limit: int,
+    what: str,
+    *,
+    refusal: type[TooLarge] = TooLarge,
+    depth: int = MAX_JSON_DEPTH,
+) -> msgspec.Raw | None:
     """An untrusted JSON value that is passed on, as the bytes it is passed on in; None for null.
 
-    Its length is looked at before anything else. Raises TooLarge, which says `what` is, and
-    Malformed, like `check_json`.
+    Its length is looked at before anything else. Raises `refusal`, which says `what` is too long,
+    and Malformed, like `check_json`.
     """
-    _check_size(memoryview(raw).nbytes, limit, what)
+
+    def check_size(size: int) -> None:
+        if size > limit:
+            raise refusal(f"{what} of {size} bytes, {limit} are allowed")
+
+    check_size(memoryview(raw).nbytes)
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise JsonTooDeep(f"{what} is nested deeper than {depth}") from None
+    except (msgspec.MsgspecError, ValueError) as error:
         raise Malformed(f"{what} is not JSON as we take it: {error}") from None
     if value is None:
         return None
-    check_json(value)
+    check_json(value, depth)
     encoded = _encoder.encode(value)
-    _check_size(len(encoded), limit, what)
+    check_size(len(encoded))
     return msgspec.Raw(encoded)
 
 
-def _check_size(size: int, limit: int, what: str) -> None:
-    if size > limit:
-        raise TooLarge(f"{what} of {size} bytes, {limit} are allowed")
-
-
 def check_json(value: object, depth: int = MAX_JSON_DEPTH) -> None:
-    """Refuse what JSON readers of other languages trip over; raises Malformed.
+    """Refuse what JSON readers of other languages trip over; raises Malformed, JsonTooDeep.
 
     Nesting deeper than `depth`, integers beyond 2^53 - 1. Goes level by level: a value is looked at
     once, and nothing is called for it.
@@ -337,7 +346,7 @@ def check_json(value: object, depth: int = MAX_JSON_DEPTH) -> None:
         if not below:
             return
         level = below
-    raise Malformed(f"nested deeper than {MAX_JSON_DEPTH}")
+    raise JsonTooDeep(f"nested deeper than {depth}")
 
 
 def _check_range(field: str, number: int, lowest: int) -> None:

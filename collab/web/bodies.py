@@ -15,8 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope
 
 from collab.contents import aside
-from collab.errors import Malformed, TooLarge
-from collab.protocols.native import check_json
+from collab.errors import BodyTooLarge, JsonTooDeep, Malformed, TooLarge
+from collab.protocols.native import MAX_JSON_DEPTH, check_json
 from collab.settings import Settings
 from collab.web.dependencies import admit, needed_access
 from collab.web.schemas import Body
@@ -59,8 +59,8 @@ def bounded(receive: Receive, limit: int) -> Receive:
     return receive_bounded
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body of this request may have {limit} bytes")
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body of this request may have {limit} bytes")
 
 
 def check_parts(raw: bytes) -> None:
@@ -83,22 +83,22 @@ def check_parts(raw: bytes) -> None:
             raise TooLarge(f"JSON of more than {MAX_JSON_PARTS} brackets, commas and strings")
 
 
-def decode_json(raw: bytes, apart: str | None = None) -> Any:
-    """An untrusted JSON text as a value; raises Malformed, TooLarge.
+def decode_json(raw: bytes, apart: str | None = None, depth: int = MAX_JSON_DEPTH) -> Any:
+    """An untrusted JSON text, nested at most `depth` deep, as a value; raises Malformed, TooLarge.
 
     Of an object the member named `apart` is left as it was sent, as bytes.
     """
     check_parts(raw)
     if apart is None:
-        return _decode(raw)
+        return _decode(raw, depth)
     try:
         members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
-        return _decode(raw)  # no object: whoever reads it will say so
+        return _decode(raw, depth)  # no object: whoever reads it will say so
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _malformed(error) from None
     return {
-        name: bytes(member) if name == apart else _decode(member)
+        name: bytes(member) if name == apart else _decode(member, depth)
         for name, member in members.items()
     }
 
@@ -111,12 +111,14 @@ def decode_text(raw: bytes) -> bytes:
         raise _malformed(error) from None
 
 
-def _decode(raw: bytes | msgspec.Raw) -> Any:
+def _decode(raw: bytes | msgspec.Raw, depth: int) -> Any:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise JsonTooDeep(f"nested deeper than {depth}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _malformed(error) from None
-    check_json(value)
+    check_json(value, depth)
     return value
 
 
@@ -131,7 +133,8 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         raw = await self.body()
-        return await aside(len(raw), decode_json, raw, self.apart)
+        settings: Settings = self.app.state.settings
+        return await aside(len(raw), decode_json, raw, self.apart, settings.max_json_depth)
 
 
 class StrictRoute(APIRoute):
@@ -147,7 +150,7 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             if needed is not None:
-                admit(request, needed)
+                await admit(request, needed)
             if schema is None:
                 return await handle(request)
             if media_type(request) not in JSON_TYPES:

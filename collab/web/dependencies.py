@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic as time
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header, Path, Request
 from fastapi.dependencies.models import Dependant
 
+from collab.authorizer import Authorizer, Standing
 from collab.catalog import Catalog
 from collab.contents import Contents, Writer
-from collab.errors import DocumentNotFound, Malformed, NotAllowed
+from collab.errors import Malformed, NotAllowed, TooManyRequests
+from collab.pace import Paces
 from collab.registry import Registry
+from collab.rights import Principal
 from collab.settings import Settings
-from collab.web.auth import Authenticator, Principal, bearer
-from collab.words import Access, check_document_id
+from collab.web.auth import Authenticator, bearer
+from collab.words import ANY, Access, check_document_id
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # No colon: it ends the user's name in the name of an edit.
 _KEY = re.compile(r"[!-9;-~]{1,200}")
 
@@ -76,50 +81,89 @@ async def _idempotency_key(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `again` looks at the token once more, for requests that outlive it."""
+    """Who asks, as they were when they asked."""
 
     principal: Principal
-    again: Callable[[], Principal]
+    authorizer: Authorizer
+    highest: Access
+    """The highest right that anybody can have here."""
 
-    def may_read(self, id: str) -> bool:
-        return self.principal.access(id) >= Access.READ
+    async def readable(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that the caller may read; raises StoreFailure."""
+        return await self.authorizer.permitted(self.principal, ids, Access.READ)
 
-    def check(self, id: str, needed: Access) -> None:
-        """Raises DocumentNotFound or NotAllowed."""
-        access = self.principal.access(id)
-        if access < Access.READ:
-            raise DocumentNotFound
-        if access < needed:
-            raise NotAllowed(f"you have the right to {access.name.lower()} this document only")
+    async def standing(self, id: str) -> Standing:
+        """The caller's right to a document, kept up to date; raises NotSignedIn, StoreFailure."""
+        return await self.authorizer.admit(self.principal, id)
 
-    def check_new(self, id: str) -> None:
-        """Raises NotAllowed if the caller may not make a document of that id."""
-        if self.principal.access(id) < Access.WRITE:
+    async def administers_everything(self) -> bool:
+        """Whether the caller may do everything to every document, whoever else says otherwise."""
+        if self.highest < Access.ADMIN:
+            return True
+        standing = await self.standing(ANY)
+        return self.principal.administers_everything and standing.permits(Access.ADMIN)
+
+    async def check_admin(self, document: str) -> None:
+        """Raises DocumentNotFound or NotAllowed unless the caller administers the document, or ANY:
+        all of them."""
+        if await self.administers_everything():
+            return
+        if document == ANY:
+            raise NotAllowed("only who administers every document may do this")
+        (await self.standing(document)).check(Access.ADMIN)
+
+    async def maker(self, id: str) -> Writer:
+        """The caller as the author of a new document; raises NotAllowed if they may not make it."""
+        standing = await self.standing(id)
+        if not standing.permits(Access.WRITE):
             raise NotAllowed("you may not make a document of this id")
+        return _writer_of(standing, None)
 
-    def writer(self, id: str, key: str | None = None) -> Writer:
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks for the document of the path."""
+
+    standing: Standing
+
+    def writer(self, key: str | None = None) -> Writer:
         """The caller as the author of an edit of the document; without a key one that nobody will
         use again."""
-        return Writer(
-            self.principal.user,
-            secrets.token_hex(16) if key is None else key,
-            lambda: self.principal.access(id) >= Access.WRITE,
-        )
+        return _writer_of(self.standing, key)
+
+
+def _writer_of(standing: Standing, key: str | None) -> Writer:
+    return Writer(
+        standing.principal.user,
+        secrets.token_hex(16) if key is None else key,
+        lambda: standing.permits(Access.WRITE),
+    )
 
 
 async def _caller(request: Request) -> Caller:
-    return _identify(request)
+    return await _identify(request)
 
 
-def _identify(request: Request) -> Caller:
-    """Who asks, looked up once a request; raises NotSignedIn."""
+async def _identify(request: Request) -> Caller:
+    """Who asks, looked up once a request; raises NotSignedIn, TooManyRequests, Unavailable."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
-        auth: Authenticator = request.app.state.auth
-        token = bearer(request.headers)
-        known = Caller(auth.authenticate(token), lambda: auth.authenticate(token))
-        request.state.caller = known
+        state = request.app.state
+        auth: Authenticator = state.auth
+        registry: Registry = state.registry
+        principal = await auth.authenticate(bearer(request.headers))
+        if request.method not in SAFE_METHODS:
+            _pace(request, principal)
+        known = request.state.caller = Caller(principal, registry.authorizer, _highest(request))
     return known
+
+
+def _pace(request: Request, principal: Principal) -> None:
+    paces: Paces = request.app.state.paces
+    address = request.client.host if request.client else None
+    wait = paces.wait(("user", principal.user) if principal.user else ("address", address), time())
+    if wait:
+        raise TooManyRequests("more requests that change something than one may send", wait)
 
 
 TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
@@ -131,32 +175,40 @@ IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_idempotency_key)]
 DocumentId: TypeAlias = Annotated[str, Depends(_document_id)]
 
 
-async def _reader(id: DocumentId, request: Request) -> Caller:
-    return _permit(request, id, Access.READ)
+async def _reader(id: DocumentId, request: Request) -> Visitor:
+    return await _permit(request, id, Access.READ)
 
 
-async def _writer(id: DocumentId, request: Request) -> Caller:
-    return _permit(request, id, Access.WRITE)
+async def _writer(id: DocumentId, request: Request) -> Visitor:
+    return await _permit(request, id, Access.WRITE)
 
 
-async def _admin(id: DocumentId, request: Request) -> Caller:
-    return _permit(request, id, Access.ADMIN)
+async def _admin(id: DocumentId, request: Request) -> Visitor:
+    return await _permit(request, id, Access.ADMIN)
 
 
-def _permit(request: Request, id: str, needed: Access) -> Caller:
+async def _permit(request: Request, id: str, needed: Access) -> Visitor:
+    """The caller at the document, looked up once a request."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is None:
+        caller = await _identify(request)
+        visitor = request.state.visitor = Visitor(await caller.standing(id))
+    visitor.standing.check(min(needed, _highest(request)))
+    return visitor
+
+
+def _highest(request: Request) -> Access:
+    """The highest right that anybody can have: in development mode nobody is more than a writer,
+    who therefore may do everything."""
     settings: Settings = request.app.state.settings
-    # In development mode nobody could ever be more than a writer.
-    highest = Access.WRITE if settings.development_mode else Access.ADMIN
-    caller = _identify(request)
-    caller.check(id, min(needed, highest))
-    return caller
+    return Access.WRITE if settings.development_mode else Access.ADMIN
 
 
-Reader: TypeAlias = Annotated[Caller, Depends(_reader)]
+Reader: TypeAlias = Annotated[Visitor, Depends(_reader)]
 """The caller, who may read the document of the path."""
-WritingCaller: TypeAlias = Annotated[Caller, Depends(_writer)]
+WritingCaller: TypeAlias = Annotated[Visitor, Depends(_writer)]
 """The caller, who may write to it."""
-Admin: TypeAlias = Annotated[Caller, Depends(_admin)]
+Admin: TypeAlias = Annotated[Visitor, Depends(_admin)]
 """The caller, who may delete it."""
 
 _NEEDED = {_caller: Access.NONE, _reader: Access.READ, _writer: Access.WRITE, _admin: Access.ADMIN}
@@ -169,12 +221,12 @@ def needed_access(dependant: Dependant) -> Access | None:
     return max(asked, default=None)
 
 
-def admit(request: Request, needed: Access) -> None:
+async def admit(request: Request, needed: Access) -> None:
     """Check the caller before anything else of the request is read.
 
     Raises NotSignedIn, InvalidDocumentId, DocumentNotFound, NotAllowed.
     """
     if needed is Access.NONE:
-        _identify(request)
+        await _identify(request)
     else:
-        _permit(request, check_document_id(request.path_params["id"]), needed)
+        await _permit(request, check_document_id(request.path_params["id"]), needed)

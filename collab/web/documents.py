@@ -35,14 +35,14 @@ async def create_document(
 ) -> Response:
     """Make a document, with content if there is some. `document_exists` if the id is taken."""
     id = _new_id(body.id, catalog)
-    caller.check_new(id)
+    writer = await caller.maker(id)
     content, format = await _initial(body)
     if content is not None and format == "update":
         await try_update(content, request.app.state)
     document = await catalog.create(
         id,
         body.type,
-        caller.writer(id),
+        writer,
         content=content,
         format=format,
         root=body.root,
@@ -62,7 +62,7 @@ async def list_documents(
 ) -> Response:
     """The documents one may read, in order of id. Go on with `after` set to `next`."""
     listing = await catalog.list(
-        caller.may_read, prefix=prefix, type=type, after=after, limit=limit
+        caller.readable, prefix=prefix, type=type, after=after, limit=limit
     )
     rows = [schemas.row_of(document) for document in listing.documents]
     return json_answer({"documents": rows, "next": listing.next})
@@ -94,16 +94,17 @@ async def copy_document(
     id: DocumentId,
     body: schemas.DocumentCopy,
     catalog: TheCatalog,
-    caller: Reader,
+    reader: Reader,
+    caller: TheCaller,
     version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
 ) -> Response:
     """Make a document of what another one contains, or contained at `version`."""
     new_id = _new_id(body.id, catalog)
-    caller.check_new(new_id)
+    writer = await caller.maker(new_id)
     document = await catalog.copy(
         id,
         new_id,
-        caller.writer(new_id),
+        writer,
         version=version,
         metadata=body.metadata,
     )

@@ -51,7 +51,7 @@ async def submit_edit(
     A request with the same Idempotency-Key and the same body is answered with the same version,
     one with another body with `edit_name_reused`.
     """
-    writer = caller.writer(id, key)
+    writer = caller.writer(key)
     if body.root is not None:
         edit = TextEdit(body.root, tuple(each.change for each in body.operations or ()))
         committed = await Updates(contents, registry).edit_text(

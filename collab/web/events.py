@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import anyio
 import msgspec
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from collab.errors import CollabError, NotAllowed
+from collab.authorizer import Standing
+from collab.errors import CollabError
 from collab.native_peer import NativePeer
 from collab.peer import Disconnected
 from collab.protocols import native
@@ -23,13 +24,13 @@ from collab.registry import Registry
 from collab.session import Session
 from collab.settings import Settings
 from collab.web.answers import head_text, parse_head
-from collab.web.dependencies import Caller, DocumentId, Reader, TheRegistry, TheSettings
+from collab.web.connections import Connections
+from collab.web.dependencies import DocumentId, Reader, TheRegistry, TheSettings
 from collab.words import Access, Head
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["events"])
 
 HEARTBEAT_SECONDS = 15.0
-ACCESS_SECONDS = 1.0
 
 _MEDIA_TYPE = "text/event-stream"
 _HEARTBEAT = b": still here\n\n"
@@ -59,6 +60,7 @@ class Goodbye(msgspec.Struct, frozen=True, tag="goodbye", tag_field="type"):
 )
 async def follow_events(
     id: DocumentId,
+    request: Request,
     registry: TheRegistry,
     settings: TheSettings,
     caller: Reader,
@@ -72,7 +74,8 @@ async def follow_events(
     if last_event_id:
         head = parse_head(last_event_id)
         epoch, since = head.epoch, head.version
-    return EventStream(registry, settings, caller, id, epoch, since)
+    connections: Connections = request.app.state.connections
+    return EventStream(registry, settings, connections, caller.standing, epoch, since)
 
 
 class EventStream(Response):
@@ -82,8 +85,8 @@ class EventStream(Response):
         self,
         registry: Registry,
         settings: Settings,
-        caller: Caller,
-        id: str,
+        connections: Connections,
+        standing: Standing,
         epoch: str | None,
         since: int | None,
     ) -> None:
@@ -93,22 +96,25 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._registry = registry
         self._settings = settings
-        self._caller = caller
-        self._id = id
+        self._connections = connections
+        self._standing = standing
         self._epoch = epoch
         self._since = since
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # What refuses the reader does so before the response has started.
-        async with self._registry.open(self._id) as session:
-            wire = EventWire(receive, send, self.raw_headers)
-            peer = self._peer(session, wire)
-            wire.place = lambda: head_text(Head(session.epoch, peer.cursor))
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch_rights, peer)
-                tasks.start_soon(_keep_alive, wire)
-                await _serve(peer, wire)
-                tasks.cancel_scope.cancel()
+        standing = self._standing
+        with self._connections.user(standing.principal.user):
+            async with self._registry.open(standing.document) as session:
+                standing.check(Access.READ)  # it may have changed while the document opened
+                wire = EventWire(receive, send, self.raw_headers)
+                peer = self._peer(session, wire)
+                wire.place = lambda: head_text(Head(session.epoch, peer.cursor))
+                standing.tell(_ReadersRight(peer))
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_keep_alive, wire)
+                    await _serve(peer, wire)
+                    tasks.cancel_scope.cancel()
 
     def _peer(self, session: Session, wire: EventWire) -> NativePeer:
         epoch = session.epoch if self._epoch is None else self._epoch
@@ -117,28 +123,27 @@ class EventStream(Response):
             epoch=None if self._since is None else epoch,
             version=self._since,
         )
-        principal = self._caller.principal
-        access = min(principal.access(self._id), Access.READ)
         return NativePeer(
             session,
             wire,
             hello,
-            user=principal.user,
-            access=access,
+            user=self._standing.principal.user,
+            access=Access.READ,
             settings=self._settings,
         )
 
-    async def _watch_rights(self, peer: NativePeer) -> None:
-        """End the stream when the token or the right to read is gone."""
-        while True:
-            await anyio.sleep(ACCESS_SECONDS)
-            try:
-                access = self._caller.again().access(self._id)
-            except CollabError as error:
-                peer.end(error)
-            else:
-                if access < Access.READ:
-                    peer.end(NotAllowed("you may not read this document any more"))
+
+class _ReadersRight:
+    """The standing's holder for a stream: whoever reads it can never do more over it."""
+
+    def __init__(self, peer: NativePeer) -> None:
+        self._peer = peer
+
+    def change_access(self, access: Access) -> None:
+        """It still includes reading."""
+
+    def end(self, error: CollabError) -> None:
+        self._peer.end(error)
 
 
 async def _keep_alive(wire: EventWire) -> None:

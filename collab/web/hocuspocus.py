@@ -13,21 +13,30 @@ from anyio.abc import TaskGroup
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
-from collab.errors import CollabError, DocumentNotFound, HelloTimeout, TooFast
+from collab.authorizer import Standing
+from collab.errors import (
+    CollabError,
+    DocumentNotFound,
+    HelloTimeout,
+    NotAllowed,
+    NotSignedIn,
+    TooManyDocuments,
+)
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus
 from collab.registry import Registry
 from collab.settings import Settings
-from collab.web.auth import Authenticator, Principal, bearer
+from collab.web.admission import admit, token_of
+from collab.web.connections import Connections
 from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
-from collab.words import Access, check_document_id
+from collab.web.ywebsocket import SUBPROTOCOL
+from collab.words import Access
 from collab.yjs_peer import Heard, HocuspocusPeer
 
-# Documents that one socket may hold open.
-_MAX_DOCUMENTS = 100
 # Messages that wait for their document before the socket is no longer read.
 _WAITING_MESSAGES = 64
+_REVOKED = NotSignedIn | NotAllowed
 
 
 class Channel:
@@ -35,7 +44,8 @@ class Channel:
 
     def __init__(self, address: str, wire: BinaryWire) -> None:
         self.address = address
-        self.authenticated = False
+        self.peer: HocuspocusPeer | None = None
+        self.standing: Standing | None = None
         self._wire = wire
         self._waiting: deque[Heard] = deque()
         self._changed = anyio.Event()
@@ -78,8 +88,8 @@ class Conversation:
         self._wire = BinaryWire(websocket)
         self._registry: Registry = state.registry
         self._settings: Settings = state.settings
-        self._auth: Authenticator = state.auth
-        self._url_token = websocket.query_params.get("token") or bearer(websocket.headers)
+        self._connections: Connections = state.connections
+        self._handshake_token = token_of(websocket)
         self._channels: dict[str, Channel] = {}
         self._denied: set[str] = set()
         self._failure: CollabError | None = None
@@ -126,6 +136,8 @@ class Conversation:
                 if channel is None:
                     self._denied.discard(address)
                     self._open(address, token, tasks)
+                elif channel.peer is not None:
+                    await self._renew(channel, channel.peer, token)
             case _ if address in self._denied:
                 return  # it was said before the client heard of the denial
             case _:
@@ -134,10 +146,11 @@ class Conversation:
                 await channel.put(await tried(message, self._state))
 
     def _open(self, address: str, token: str, tasks: TaskGroup) -> Channel:
-        if len(self._channels) >= _MAX_DOCUMENTS:
-            raise TooFast(f"a socket has at most {_MAX_DOCUMENTS} documents", retry_after=1)
+        limit = self._settings.documents_per_socket
+        if len(self._channels) >= limit:
+            raise TooManyDocuments(f"a socket has at most {limit} documents", retry_after=1)
         channel = self._channels[address] = Channel(address, self._wire)
-        tasks.start_soon(self._serve, channel, token or self._url_token, tasks)
+        tasks.start_soon(self._serve, channel, token or self._handshake_token, tasks)
         return channel
 
     async def _serve(self, channel: Channel, token: str | None, tasks: TaskGroup) -> None:
@@ -146,40 +159,62 @@ class Conversation:
         except Disconnected:
             pass
         except CollabError as error:
-            if channel.authenticated and not isinstance(error, DocumentNotFound):
-                # All its documents come back on a new socket; one alone could not with 4.x.
-                self._failure = self._failure or error
-                tasks.cancel_scope.cancel()
-            else:
+            if channel.peer is None:
                 await self._deny(channel, error)
+            elif isinstance(error, DocumentNotFound | _REVOKED):
+                await self._deny(channel, error)
+                if len(self._channels) == 1 and isinstance(error, _REVOKED):
+                    self._fail(error, tasks)
+            else:
+                # All its documents come back on a new socket; one alone could not with 4.x.
+                self._fail(error, tasks)
         finally:
             channel.close()
             if self._channels.get(channel.address) is channel:
                 del self._channels[channel.address]
 
+    def _fail(self, error: CollabError, tasks: TaskGroup) -> None:
+        self._failure = self._failure or error
+        tasks.cancel_scope.cancel()
+
     async def _serve_document(self, channel: Channel, token: str | None) -> None:
-        name, _ = hocuspocus.split_address(channel.address)
-        id = check_document_id(name)
-        principal: Principal = self._auth.authenticate(token)
-        access = principal.access(id)
-        if access < Access.READ:
-            raise DocumentNotFound
-        writes = access >= Access.WRITE
-        async with self._registry.open(id, create="yjs" if writes else None) as session:
-            peer = HocuspocusPeer(
-                session,
-                channel,
-                user=principal.user,
-                access=access,
-                settings=self._settings,
-            )
-            scope = hocuspocus.READ_WRITE if writes else hocuspocus.READONLY
-            await channel.send(hocuspocus.encode_body(hocuspocus.Authenticated(scope)))
-            channel.authenticated = True
-            await peer.run()
+        id, _ = hocuspocus.split_address(channel.address)
+        standing = await admit(self._state, token, id)
+        principal = standing.principal
+        create = "yjs" if standing.permits(Access.WRITE) else None
+        with self._connections.user(principal.user):
+            async with self._registry.open(id, create=create) as session:
+                standing.check(Access.READ)  # it may have changed while the document opened
+                peer = HocuspocusPeer(
+                    session,
+                    channel,
+                    user=principal.user,
+                    name=principal.name,
+                    access=standing.access,
+                    settings=self._settings,
+                )
+                standing.tell(peer)
+                channel.peer, channel.standing = peer, standing
+                await peer.run()
+
+    async def _renew(self, channel: Channel, peer: HocuspocusPeer, token: str) -> None:
+        """Go on with another token of the same user, without interruption."""
+        id, _ = hocuspocus.split_address(channel.address)
+        try:
+            standing = await admit(self._state, token or self._handshake_token, id)
+            if standing.principal.user != peer.user:
+                raise NotAllowed("a token of somebody else: leave the document first")
+        except CollabError as error:
+            peer.end(error)
+            return
+        assert channel.standing is not None
+        channel.standing.tell(None)
+        standing.tell(peer)
+        channel.standing = standing
+        peer.confirm(standing.access)
 
     async def _deny(self, channel: Channel, error: CollabError) -> None:
-        if len(self._denied) < _MAX_DOCUMENTS:
+        if len(self._denied) < self._settings.documents_per_socket:
             self._denied.add(channel.address)
         denial = hocuspocus.PermissionDenied(f"{error.code}: {error}")
         try:
@@ -190,7 +225,7 @@ class Conversation:
 
 async def hocuspocus_socket(websocket: WebSocket) -> None:
     """Serve one connection."""
-    await converse(websocket, lambda: Conversation(websocket).talk())
+    await converse(websocket, lambda: Conversation(websocket).talk(), subprotocols=[SUBPROTOCOL])
 
 
 def install(app: FastAPI) -> None:

@@ -25,5 +25,5 @@ async def post_message(
     id: DocumentId, body: schemas.NewMessage, catalog: TheCatalog, caller: WritingCaller
 ) -> Response:
     """Send a message to those who are connected now; it is not stored."""
-    await catalog.post(id, caller.writer(id), body.body)
+    await catalog.post(id, caller.writer(), body.body)
     return Response(status_code=204)

@@ -5,9 +5,10 @@ Owns field names, bounds and examples. Knows nothing of what is done with the va
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,7 +20,7 @@ from pydantic import (
 
 from collab.protocols.native import MAX_INTEGER
 from collab.types.yjs_edits import TextChange
-from collab.words import Document
+from collab.words import ANY, Document
 
 JsonObject: TypeAlias = dict[str, Any]
 Version: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
@@ -327,3 +328,42 @@ class Problem(BaseModel):
 def row_of(document: Document) -> JsonObject:
     """A document as `DocumentRow` describes it."""
     return {name: getattr(document, name) for name in DocumentRow.model_fields}
+
+
+AccessName: TypeAlias = Literal["none", "read", "write", "admin"]
+
+
+def _check_user(user: str) -> str:
+    if not user.isprintable():
+        raise ValueError("a user is a printable text")
+    return user
+
+
+User: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=200, examples=["ann"]), AfterValidator(_check_user)
+]
+
+
+class NewGrant(Body):
+    """A right for a user, a document or both; `*`, or left out, means every one."""
+
+    document: Annotated[str, Field(min_length=1, max_length=200, examples=["notes"])] = ANY
+    user: User = ANY
+    access: AccessName | None = Field(
+        description="`none` refuses whatever the token says; null takes the grant back."
+    )
+
+
+class StoredGrant(BaseModel):
+    """A right as it is stored."""
+
+    document: str
+    user: str
+    access: AccessName | None
+
+
+class GrantList(BaseModel):
+    """Stored rights in order; `next` is what to go on after, null at the end."""
+
+    grants: list[StoredGrant]
+    next: str | None

@@ -5,19 +5,21 @@ Knows nothing of edits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
-from collab.errors import DocumentNotFound, HelloTimeout, NotSignedIn, WrongType
+from collab.authorizer import Standing
+from collab.errors import HelloTimeout, NotSignedIn, WrongType
 from collab.native_peer import NativePeer
 from collab.peer import Wire
 from collab.protocols import native
 from collab.registry import Registry
 from collab.settings import Settings
-from collab.web.auth import Authenticator, Principal, bearer
+from collab.web.admission import admit, token_of
+from collab.web.connections import Connections
 from collab.web.wires import TextWire, converse
 from collab.words import Access, check_client_id, check_document_id
 
@@ -27,15 +29,20 @@ _TYPES = frozenset({"text", "richtext"})
 
 async def document_socket(websocket: WebSocket) -> None:
     """Serve one connection."""
-    auth: Authenticator = websocket.app.state.auth
+    state = websocket.app.state
+    id: str = websocket.path_params["id"]
+
+    async def identify(token: str | None) -> Standing:
+        return await admit(state, token or token_of(websocket), id)
 
     async def talk() -> None:
         await serve(
             TextWire(websocket),
-            websocket.path_params["id"],
-            registry=websocket.app.state.registry,
-            settings=websocket.app.state.settings,
-            identify=lambda token: auth.authenticate(token or bearer(websocket.headers)),
+            id,
+            registry=state.registry,
+            settings=state.settings,
+            connections=state.connections,
+            identify=identify,
         )
 
     await converse(websocket, talk, subprotocols=[native.SUBPROTOCOL])
@@ -47,27 +54,35 @@ async def serve(
     *,
     registry: Registry,
     settings: Settings,
-    identify: Callable[[str | None], Principal],
+    connections: Connections,
+    identify: Callable[[str | None], Awaitable[Standing]],
 ) -> None:
     """Take the hello from the wire and serve the peer; raises why the wire has to be closed.
 
-    `identify` turns the hello's token into who it is, or raises NotSignedIn.
+    `identify` turns the hello's token into a standing at the document that allows reading.
     """
     check_document_id(id)
     hello = await _hello(wire, settings.hello_seconds)
     check_client_id(hello.client)
-    principal = identify(hello.token)
-    access = principal.access(id)
-    if access < Access.READ:
-        raise DocumentNotFound
-    create = hello.create if access >= Access.WRITE and hello.epoch is None else None
-    async with registry.open(id, create=create) as session:
-        if session.type.name not in _TYPES:
-            raise WrongType(f"a {session.type.name} document is not edited over this protocol")
-        peer = NativePeer(
-            session, wire, hello, user=principal.user, access=access, settings=settings
-        )
-        await peer.run()
+    standing = await identify(hello.token)
+    creates = standing.permits(Access.WRITE) and hello.epoch is None
+    principal = standing.principal
+    with connections.user(principal.user):
+        async with registry.open(id, create=hello.create if creates else None) as session:
+            if session.type.name not in _TYPES:
+                raise WrongType(f"a {session.type.name} document is not edited over this protocol")
+            standing.check(Access.READ)  # it may have changed while the document opened
+            peer = NativePeer(
+                session,
+                wire,
+                hello,
+                user=principal.user,
+                name=principal.name,
+                access=standing.access,
+                settings=settings,
+            )
+            standing.tell(peer)
+            await peer.run()
 
 
 async def _hello(wire: Wire[str, str], seconds: float) -> native.Hello:

@@ -56,7 +56,7 @@ async def submit_update(
     await try_update(update, request.app.state)
     updates = Updates(contents, registry)
     try:
-        committed = await updates.update(id, update, caller.writer(id, key))
+        committed = await updates.update(id, update, caller.writer(key))
     except UpdateGap as gap:
         vector = base64.b64encode(await updates.vector(id)).decode()
         return problems.problem(409, gap.code, str(gap), state_vector=vector)
@@ -80,7 +80,7 @@ async def seed_document(
     content, format = await aside(len(body.content), content_of, body.content, body.format)
     if format == "update":
         await try_update(content, request.app.state)
-    writer = caller.writer(id, key)
+    writer = caller.writer(key)
     seed = await Updates(contents, registry).seed(id, content, format, body.root, writer)
     return json_answer({**_answer(seed.committed), "seeded": seed.seeded})
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
-from collab.errors import CollabError, DocumentNotFound
+from collab.errors import CollabError
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
 from collab.registry import Registry
-from collab.web.auth import Authenticator, bearer
+from collab.web.admission import admit, token_of
 from collab.web.closing import close_code
+from collab.web.connections import Connections
 from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
-from collab.words import Access, check_document_id
+from collab.words import Access
 from collab.yjs_peer import Heard, YjsPeer
 
 # Newer providers take 4400 to 4499 as final; these pass.
 _PASSING = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
+
+SUBPROTOCOL = "collab.yjs"
+"""For clients that send their token as a subprotocol: a browser wants one of its own accepted."""
 
 
 class YWebsocketWire:
@@ -43,24 +47,26 @@ async def yjs_socket(websocket: WebSocket) -> None:
     async def talk() -> None:
         state = websocket.app.state
         registry: Registry = state.registry
-        auth: Authenticator = state.auth
-        id: str = check_document_id(websocket.path_params["id"])
-        token = websocket.query_params.get("token") or bearer(websocket.headers)
-        principal = auth.authenticate(token)
-        access = principal.access(id)
-        if access < Access.READ:
-            raise DocumentNotFound
-        async with registry.open(id, create="yjs" if access >= Access.WRITE else None) as session:
-            peer = YjsPeer(
-                session,
-                YWebsocketWire(websocket),
-                user=principal.user,
-                access=access,
-                settings=state.settings,
-            )
-            await peer.run()
+        connections: Connections = state.connections
+        id: str = websocket.path_params["id"]
+        standing = await admit(state, token_of(websocket), id)
+        principal = standing.principal
+        create = "yjs" if standing.permits(Access.WRITE) else None
+        with connections.user(principal.user):
+            async with registry.open(id, create=create) as session:
+                standing.check(Access.READ)  # it may have changed while the document opened
+                peer = YjsPeer(
+                    session,
+                    YWebsocketWire(websocket),
+                    user=principal.user,
+                    name=principal.name,
+                    access=standing.access,
+                    settings=state.settings,
+                )
+                standing.tell(peer)
+                await peer.run()
 
-    await converse(websocket, talk, code_of=_code)
+    await converse(websocket, talk, subprotocols=[SUBPROTOCOL], code_of=_code)
 
 
 def _code(error: CollabError) -> int:

@@ -265,9 +265,9 @@ async def test_what_is_over_its_bound_is_refused_and_reaches_nobody(
             await witness.hello(new_client())
             await peer.hello(new_client())
             await peer.say("presence", version=0, state={"name": "x" * 5_000})
-            assert (await peer.hear())["code"] == "too_large"
+            assert (await peer.hear())["code"] == "presence_too_large"
             await peer.say("message", body="x" * 70_000)
-            assert (await peer.hear())["code"] == "too_large"
+            assert (await peer.hear())["code"] == "message_too_large"
             await peer.say("presence", version=MAX_INTEGER, state={"name": "small"})
             await peer.say("message", body="small")
             heard = [await witness.hear("message", "presence") for _ in range(2)]

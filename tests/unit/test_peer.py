@@ -18,9 +18,12 @@ from collab.errors import (
     Replaced,
     Restarting,
     StoreFailure,
+    TooManyEdits,
+    TooMuchPresence,
 )
 from collab.native_peer import NativePeer
 from collab.peer import Disconnected
+from collab.presence import with_name
 from collab.protocols import native
 from collab.registry import Registry
 from collab.session import Session
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.anyio
 M = TypeVar("M")
 ADA = "ada-0123456789abcdef"
 BOB = "bob-0123456789abcdef"
+EVE = "eve-0123456789abcdef"
 
 
 class Line:
@@ -286,7 +290,7 @@ async def test_messages_go_to_the_others_and_are_not_stored() -> None:
         message = await bob.next(native.PeerMessage)
         assert (message.author, message.user, message.body) == (author_of(ADA), "u", {"ping": 1})
         ada.say(native.SendMessage("x" * 100_000))
-        assert (await ada.next(native.ErrorReport)).code == "too_large"
+        assert (await ada.next(native.ErrorReport)).code == "message_too_large"
         assert made.session().version == 0
 
 
@@ -406,3 +410,45 @@ async def test_a_client_that_sends_ahead_is_not_read_meanwhile() -> None:
         made.store.release()
         while made.session().version < 49:
             await ada.next(native.Edits)
+
+
+async def test_a_right_that_changes_is_told_in_place() -> None:
+    async with room() as made:
+        ada = await made.join(ADA)
+        [peer] = made.session().followers()
+        assert isinstance(peer, NativePeer)
+        peer.change_access(Access.READ)
+        assert await ada.next(native.AccessChange) == native.AccessChange("read")
+        ada.submit(1, 0, insert("x"))
+        refused = await ada.next(native.ErrorReport)
+        assert (refused.code, refused.seq) == ("not_allowed", 1)
+        peer.change_access(Access.READ)  # nothing new
+        peer.change_access(Access.WRITE)
+        assert await ada.next(native.AccessChange) == native.AccessChange("write")
+        ada.submit(2, 0, insert("x"))
+        assert len((await ada.next(native.Edits)).edits) == 1
+
+
+async def test_a_flood_ends_with_a_goodbye_that_says_when_to_come_back() -> None:
+    async with room() as made:
+        bob = await made.join(BOB)
+        config = settings(edits_per_second=2, presence_per_second=2)
+        flood, chatter = made.dial(ADA, config=config), made.dial(EVE, config=config)
+        await flood.next(native.Welcome)
+        await chatter.next(native.Welcome)
+        for number in range(1, 12):
+            flood.submit(number, 0, "[]")  # refused, and counts
+            chatter.say(native.SendMessage(msgspec.Raw(b"1")))
+        assert isinstance(await flood.wait_ended(), TooManyEdits)
+        assert isinstance(await chatter.wait_ended(), TooMuchPresence)
+        await bob.next(native.PeerMessage)
+        assert made.session().ended is None
+
+
+async def test_presence_bears_the_name_its_owner_signed_in_with() -> None:
+    shown = with_name(b'{"name":"Bob","color":"red"}', "Ada")
+    assert msgspec.json.decode(shown) == {"name": "Ada", "color": "red"}
+    assert bytes(with_name(b'"just text"', "Ada")) == b'"just text"'
+    assert bytes(with_name(b'{"user":"just text"}', "Ada", within="user")) == (
+        b'{"user":"just text"}'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -11,7 +12,13 @@ import pycrdt
 import pytest
 from anyio.abc import TaskGroup
 
-from collab.errors import CollabError, DocumentTooLarge, WrongType
+from collab.errors import (
+    CollabError,
+    DocumentTooLarge,
+    TooManyEdits,
+    TooMuchPresence,
+    WrongType,
+)
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
@@ -56,7 +63,7 @@ class Line:
         """The next message of a kind; others are passed over."""
         while True:
             frame = await self.frame()
-            if frame[:1] == b"\x08":
+            if frame[:1] == b"\x08" or frame[:2] == b"\x02\x02":  # Hocuspocus' own
                 continue
             message = ywebsocket.decode_server(frame)
             if isinstance(message, kind):
@@ -83,20 +90,25 @@ class Room:
         self._tasks = tasks
 
     def dial(
-        self, kind: type[YjsPeer] = YjsPeer, access: Access = Access.WRITE, user: str | None = None
+        self,
+        kind: type[YjsPeer] = YjsPeer,
+        access: Access = Access.WRITE,
+        user: str | None = None,
+        name: str | None = None,
     ) -> Line:
         line = Line()
         self.lines.append(line)
-        self._tasks.start_soon(self._serve, line, kind, access, user)
+        self._tasks.start_soon(self._serve, line, kind, access, user, name)
         return line
 
     async def _serve(
-        self, line: Line, kind: type[YjsPeer], access: Access, user: str | None
+        self, line: Line, kind: type[YjsPeer], access: Access, user: str | None, name: str | None
     ) -> None:
         try:
             async with self.registry.open("doc") as session:
                 config = self.registry.settings
-                await kind(session, line, user=user, access=access, settings=config).run()
+                peer = kind(session, line, user=user, name=name, access=access, settings=config)
+                await peer.run()
         except CollabError as error:
             line.error = error
         finally:
@@ -214,6 +226,55 @@ async def test_a_reader_may_send_what_is_known_and_nothing_else() -> None:
         assert made.session().version == 1
 
 
+async def test_a_right_that_changes_is_told_and_counts_at_once() -> None:
+    async with room() as made:
+        editor, ada, tiptap = Editor(), made.dial(), made.dial(HocuspocusPeer)
+        await ada.next(ywebsocket.SyncStep1)
+        await tiptap.next(ywebsocket.SyncStep1)
+        for peer in made.session().followers():
+            assert isinstance(peer, YjsPeer)
+            peer.change_access(Access.READ)
+        denial = await ada.next(ywebsocket.AuthDenied)
+        assert denial.reason.startswith("not_allowed: ")
+        readonly = hocuspocus.encode_body(hocuspocus.Authenticated(hocuspocus.READONLY))
+        assert await tiptap.frame() == readonly
+        ada.say(editor.type("a"))
+        assert (await ada.next(ywebsocket.AuthDenied)).reason.startswith("not_allowed: ")
+        for peer in made.session().followers():
+            assert isinstance(peer, YjsPeer)
+            peer.change_access(Access.WRITE)
+        await ada.next(ywebsocket.SyncStep1)  # what was refused is asked for
+        ada.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+        assert text((await ada.next(ywebsocket.SyncUpdate)).update) == "a"
+
+
+async def test_awareness_bears_the_name_its_owner_signed_in_with() -> None:
+    async with room() as made:
+        ada, bob = made.dial(name="Ada Lovelace"), made.dial()
+        await bob.next(ywebsocket.SyncStep1)
+        ada.say(ywebsocket.Awareness((AwarenessEntry(7, 1, '{"user":{"name":"Bob"},"x":1}'),)))
+        [(_, state)] = bob.shown(await bob.next(ywebsocket.Awareness)).values()
+        assert json.loads(state or "") == {"user": {"name": "Ada Lovelace"}, "x": 1}
+
+
+async def test_a_flood_of_edits_or_questions_ends_its_connection_only() -> None:
+    async with room(edits_per_second=2, presence_per_second=2) as made:
+        ada, bob, eve = made.dial(), made.dial(), made.dial()
+        editor = Editor()
+        for _ in range(20):
+            ada.say(editor.type("x"))
+            eve.say(ywebsocket.SyncStep1(b"\0"))
+        with anyio.fail_after(5):
+            await ada.ended.wait()
+            await eve.ended.wait()
+        assert isinstance(ada.error, TooManyEdits)
+        assert isinstance(eve.error, TooMuchPresence)
+        assert 0 < ada.error.retry_after <= 1
+        bob.say(Editor().type("b"))
+        while text((await bob.next(ywebsocket.SyncUpdate)).update) != "b":
+            pass
+
+
 async def test_every_update_gets_exactly_one_status_when_it_is_durable() -> None:
     async with room() as made:
         editor, ada = Editor(), made.dial(HocuspocusPeer)
@@ -245,6 +306,26 @@ async def test_growing_past_the_bound_closes_only_its_writer() -> None:
         assert isinstance(ada.error, DocumentTooLarge)
         bob.say(Editor().type("b"))
         assert text((await bob.next(ywebsocket.SyncUpdate)).update) == "b"
+
+
+async def test_a_writer_that_comes_back_with_too_much_is_neither_closed_nor_asked_again() -> None:
+    async with room(max_document_bytes=200) as made:
+        editor = Editor()
+        large = editor.type("x" * 1000)
+        first = made.dial()
+        first.say(large)
+        with anyio.fail_after(5):
+            await first.ended.wait()
+        again = made.dial()
+        await again.next(ywebsocket.SyncStep1)
+        again.say(large)
+        denial = await again.next(ywebsocket.AuthDenied)
+        assert denial.reason.startswith("document_too_large: ")
+        again.say(editor.type("more"))  # builds on what was refused
+        again.say(ywebsocket.SyncStep1(b"\0"))
+        message = ywebsocket.decode_server(await again.frame())
+        assert isinstance(message, ywebsocket.SyncStep2)  # and nothing was asked for before it
+        assert not again.ended.is_set()
 
 
 async def test_a_text_document_is_not_spoken() -> None:

@@ -26,7 +26,12 @@ PATIENCE_SECONDS = 5.0
 
 def token(user: str | None = "alice", **docs: str) -> str:
     """A bearer token; `docs` is what the user may do, everything by default."""
-    claims: dict[str, Any] = {"docs": docs or {"*": "admin"}}
+    return signed(user, docs or {"*": "admin"})
+
+
+def signed(user: str | None, docs: dict[str, str], **claims: Any) -> str:
+    """A bearer token with these claims besides."""
+    claims["docs"] = docs
     if user is not None:
         claims["sub"] = user
     return jwt.encode(claims, SECRET, algorithm="HS256")

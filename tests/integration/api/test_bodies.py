@@ -81,9 +81,9 @@ async def test_only_bodies_that_hold_content_may_be_longer_than_a_frame() -> Non
         }
         for path, body in bodies_by_path.items():
             answer = await server.client.post(f"/v1/documents{path}", json=body)
-            assert problem(answer, 413) == "too_large", path
+            assert problem(answer, 413) == "body_too_large", path
         answer = await server.client.patch("/v1/documents/a", json={"metadata": {"k": long}})
-        assert problem(answer, 413) == "too_large"
+        assert problem(answer, 413) == "body_too_large"
         headers = {"If-Match": "*", "Content-Type": "text/plain"}
         answer = await server.client.put(
             "/v1/documents/a/content", content=b"y" * 6000, headers=headers

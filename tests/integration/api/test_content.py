@@ -199,7 +199,7 @@ async def test_bodies_and_documents_have_bounds() -> None:
         answer = await put(server, "x" * 500, "*")
         assert problem(answer, 413) == "document_too_large"
         answer = await put(server, "x" * 1001, "*")
-        assert problem(answer, 413) == "too_large"
+        assert problem(answer, 413) == "body_too_large"
 
         async def chunks() -> AsyncIterator[bytes]:
             for _ in range(100):
@@ -207,9 +207,9 @@ async def test_bodies_and_documents_have_bounds() -> None:
 
         headers = {**PLAIN, "If-Match": "*"}
         answer = await server.client.put(PATH, content=chunks(), headers=headers)
-        assert problem(answer, 413) == "too_large"
+        assert problem(answer, 413) == "body_too_large"
         answer = await server.client.post(
             "/v1/documents", content=chunks(), headers={"Content-Type": "application/json"}
         )
-        assert problem(answer, 413) == "too_large"
+        assert problem(answer, 413) == "body_too_large"
         assert await server.text("a") == "one"

@@ -10,9 +10,9 @@ import anyio
 import httpx
 import pytest
 
+from collab.inbox import Submission
 from collab.web import edits
-from collab.web.auth import Authenticator, Principal
-from collab.words import Access, Commit
+from collab.words import Access, Commit, Grant
 from tests.integration.api.asgi import Server, problem, serving
 
 pytestmark = pytest.mark.anyio
@@ -112,8 +112,8 @@ async def test_edits_that_are_refused(
         (b'{"operation":[{"insert":"x","attributes":{"a":NaN}}]}', "malformed"),
         (b'{"operation":', "malformed"),
         (b"\xff\xfe", "malformed"),
-        (b'{"operation":' + b"[" * 5000 + b"]" * 5000 + b"}", "malformed"),
-        (b"[" * 200_000, "malformed"),
+        (b'{"operation":' + b"[" * 5000 + b"]" * 5000 + b"}", "json_too_deep"),
+        (b"[" * 200_000, "json_too_deep"),
     ],
 )
 async def test_bodies_that_are_no_json_of_ours(server: Server, raw: bytes, code: str) -> None:
@@ -158,18 +158,18 @@ async def test_rights_count_when_the_edit_gets_its_turn(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.make("a", "one")
-    asked: list[str] = []
+    async with server.registry.open("a") as session:
+        permitted: list[bool] = []
+        submit_edit = session.submit
 
-    class Fading(Principal):
-        def access(self, document_id: str) -> Access:
-            asked.append(document_id)
-            return Access.WRITE if len(asked) == 1 else Access.READ
+        def submit_later(submission: Submission) -> None:
+            server.registry.authorizer._apply([Grant("a", "alice", Access.READ, 1)])
+            permitted.append(submission.permitted())
+            submit_edit(submission)
 
-    def authenticate(_: Authenticator, token: str | None) -> Principal:
-        return Fading("bob", None, ())
-
-    monkeypatch.setattr(Authenticator, "authenticate", authenticate)
-    assert problem(await submit(server, [{"insert": "x"}]), 403) == "not_allowed"
+        monkeypatch.setattr(session, "submit", submit_later)
+        assert problem(await submit(server, [{"insert": "x"}]), 403) == "not_allowed"
+    assert permitted == [False]
 
 
 async def test_the_log_is_read_in_pages(server: Server) -> None:
