@@ -112,6 +112,7 @@ class Authorizer:
         self._store = store
         self._now = now
         self._version = 0  # what every standing here has heard of
+        self._doubtful = False  # whether a change may have been stored without our knowing
         self._granted = False  # whether anything was ever granted
         self._standings: dict[str, weakref.WeakSet[Standing]] = {}
         self._expiring: list[tuple[int, int, weakref.ref[Standing]]] = []
@@ -155,7 +156,11 @@ class Authorizer:
         Raises StoreFailure.
         """
         self._granted = True
-        stored = await self._store.set_grants(grants)
+        try:
+            stored = await self._store.set_grants(grants)
+        except BaseException:
+            self._doubtful = True
+            raise
         self._apply(stored)
         return stored
 
@@ -186,10 +191,16 @@ class Authorizer:
             self._version = max(self._version, changes[-1].version)
 
     async def run(self) -> None:
-        """End what expires, when it does."""
+        """End what expires, when it does; find out about changes whose outcome nobody knows."""
         while True:
             await anyio.sleep(_EXPIRY_SECONDS)
             self._expire()
+            if self._doubtful:
+                self._doubtful = False
+                try:
+                    await self.catch_up((await self._store.poll(())).access_version)
+                except CollabError:
+                    self._doubtful = True
 
     def _apply(self, changes: Iterable[Grant]) -> None:
         for change in changes:

@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import anyio
 
 from collab.authority import Outcome
-from collab.errors import CollabError, TooManyEdits, TooMuchPresence
+from collab.errors import CollabError, NotAllowed, NotSignedIn, TooManyEdits, TooMuchPresence
 from collab.inbox import Submission
 from collab.pace import Pace
 from collab.session import Session
@@ -156,6 +156,8 @@ class Peer(ABC, Generic[In, Out]):
         """
         if self._ending is None:
             self._ending = error
+            if isinstance(error, NotAllowed | NotSignedIn):
+                self.access = Access.NONE  # for what waits for its place, too
             self._wakeup.set()
             self._scope.deadline = anyio.current_time() + _FINAL_WRITE_SECONDS
             if not self._listening:
@@ -207,9 +209,7 @@ class Peer(ABC, Generic[In, Out]):
         try:
             while self._ending is None:
                 await self._session.room()
-                while (
-                    len(self._outbox) >= _OUTBOX_FRAMES or self._unanswered >= self.MAX_UNANSWERED
-                ):
+                while self._has_enough():
                     await self._may_read.wait()
                 frame = await self._wire.receive()
                 if self._ending is None:

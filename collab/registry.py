@@ -254,7 +254,6 @@ class Registry:
             sessions = self.sessions()
             try:
                 polled = await self.store.poll([session.id for session in sessions])
-                await self.authorizer.catch_up(polled.access_version)
             except CollabError as error:
                 _log.warning("polling failed", reason=str(error))
                 continue
@@ -267,6 +266,10 @@ class Registry:
                     session.end(DocumentNotFound("the document has been deleted"))
                 else:
                     session.hear(head.version)
+            try:
+                await self.authorizer.catch_up(polled.access_version)
+            except CollabError as error:
+                _log.warning("reading grants failed", reason=str(error))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

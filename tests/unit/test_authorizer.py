@@ -548,3 +548,23 @@ async def test_stored_grants_can_be_listed() -> None:
     assert list(await authorizer.stored(document="b")) == [stored[1]]
     assert list(await authorizer.stored(user="ada")) == [stored[0]]
     assert list(await authorizer.stored(after=("a", "ada"), limit=1)) == [stored[1]]
+
+
+def test_a_change_that_may_have_been_stored_is_looked_for() -> None:
+    class Forgetful(MemoryStore):
+        async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+            await super().set_grants(grants)
+            raise StoreFailure("stored, but the answer is lost")
+
+    async def main() -> None:
+        authorizer = at(store=Forgetful())
+        standing, heard = await held(authorizer, who(doc=WRITE))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(authorizer.run)
+            with pytest.raises(StoreFailure):
+                await grant(authorizer, READ)
+            await anyio.sleep(2)
+            assert (heard, standing.access) == ([READ], READ)
+            tasks.cancel_scope.cancel()
+
+    virtual.run(main)
