@@ -45,6 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         summary="Collaborative documents: one ordered, durable log each, edited live by many.",
         lifespan=lifespan,
+        docs_url=None,  # their pages load scripts from elsewhere; docs/http.md is for people
+        redoc_url=None,
     )
     app.state.settings = settings
     app.state.auth = Authenticator(settings)

@@ -1,4 +1,5 @@
-"""All of HTTP in one call: the routes, the guard before them, problems behind them."""
+"""All of HTTP in one call: the routes, the guard before them, problems behind them, headers
+around them."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from collab.web import (
     tokens,
 )
 from collab.web.guard import Guard
+from collab.web.headers import SafeHeaders
 
 _ASKED_HEADERS = (
     "Accept",
@@ -49,4 +51,5 @@ def install(app: FastAPI) -> None:
             expose_headers=_TOLD_HEADERS,
             max_age=3600,
         )
+    app.add_middleware(SafeHeaders)
     app.openapi = lambda: describe.describe(app)  # type: ignore[method-assign]

@@ -40,9 +40,10 @@ _MEDIA_TYPES = {
 _UNTRUSTED = {
     "html": {
         "Content-Security-Policy": "sandbox; default-src 'none'; img-src * data:; media-src *; "
-        "style-src 'unsafe-inline'"
+        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     }
 }
+_ENDINGS = {"text": "txt", "json": "json", "html": "html", "markdown": "md", "update": "bin"}
 _FORMATS = {
     "text/plain": "text",
     "application/json": "json",
@@ -135,7 +136,7 @@ async def get_content(
         content.body,
         headers={
             **version_headers(Head(content.epoch, content.version)),
-            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": _disposition(id, format),
             **_UNTRUSTED.get(format, {}),
         },
         media_type=_MEDIA_TYPES.get(format, "application/octet-stream"),
@@ -180,6 +181,12 @@ async def put_content(
     committed = await contents.replace(id, match, body, format, caller.writer(id, key))
     # Without an ETag: after a rebase the content is not what was sent, and has to be read.
     return committed_answer(committed)
+
+
+def _disposition(id: str, format: str) -> str:
+    """Shown where a browser can show it, and saved under a name whose ending says what it is."""
+    how = "attachment" if format == "update" else "inline"
+    return f'{how}; filename="{id}.{_ENDINGS.get(format, "bin")}"'
 
 
 def _vector_of(text: str, format: str) -> bytes:

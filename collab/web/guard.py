@@ -18,7 +18,7 @@ from collab.settings import Settings, is_loopback
 from collab.web import problems
 from collab.web.answers import answers_head
 from collab.web.bodies import bounded, check_length
-from collab.web.origins import origin_allowed
+from collab.web.origins import host_name, origin_allowed
 from collab.words import check_document_id
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -69,13 +69,10 @@ def _check_host(scope: Scope, settings: Settings) -> None:
 
     Websockets need no such check: there every page says its origin.
     """
-    host = Headers(scope=scope).get("host")
-    if host is None or not settings.development_mode:  # no browser leaves it out
+    headers = Headers(scope=scope)
+    if "host" not in headers or not settings.development_mode:  # no browser leaves it out
         return
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        name = ""
+    name = host_name(headers)
     allowed = {urlsplit(origin).hostname for origin in settings.allowed_origins or ()}
     if not is_loopback(name) and name not in allowed:
         raise NotAllowed(

@@ -31,6 +31,14 @@ def origin_allowed(headers: Mapping[str, str], settings: Settings) -> bool:
     return origin in (settings.allowed_origins or ()) or _is_own(origin, headers, settings)
 
 
+def host_name(headers: Mapping[str, str]) -> str:
+    """The name or address in the `host` of a request, without the port; empty if it has none."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def _is_own(origin: str, headers: Mapping[str, str], settings: Settings) -> bool:
     scheme, host = urlsplit(origin).scheme, urlsplit(origin).hostname or ""
     if settings.development_mode and not is_loopback(host):

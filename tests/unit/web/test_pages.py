@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from collab.web import pages, problems
+from collab.web.headers import SafeHeaders
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +24,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     problems.install(app)
     pages.install(app)
+    app.add_middleware(SafeHeaders)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
         yield client
