@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
@@ -272,7 +273,66 @@ def test_tokens_are_what_they_grant(server: ServerProcess) -> None:
     assert "openssl rand -hex 32" in short.stderr
     wrong = signed("granted=own")
     assert (wrong.returncode, wrong.stdout) == (1, "")
-    assert "PATTERN=read|write|admin" in wrong.stderr
+    assert "PATTERN=none|read|write|admin" in wrong.stderr
+    for arguments, said in (
+        (["a b=read"], "a pattern is"),
+        (["a=read", "--user", "*"], "no user is called *"),
+        (["team:*=read", "--link"], "a link leads to a document"),
+    ):
+        refused = signed(*arguments)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("collab: ")
+        assert said in refused.stderr
+    keyless = signed("granted=read", COLLAB_SECRET_KEY="")
+    assert "set COLLAB_SECRET_KEY to the server's key" in keyless.stderr
+
+
+def test_links_lead_to_the_documents_and_sign_in(server: ServerProcess) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.getcwd(),
+        "COLLAB_SECRET_KEY": SECRET,
+    }
+
+    def links(*arguments: str, **more: str) -> list[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "collab", "token", "--link", *arguments],
+            env=environment | more,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        ).stdout.splitlines()
+
+    for link in links("linked:a@b=write", "other=read", "team:*=read", "--url", f"{server.url}/"):
+        page, _, made = link.partition("#token=")
+        assert page in {f"{server.url}/d/linked:a@b", f"{server.url}/d/other"}
+        assert httpx.get(page).headers["content-type"].startswith("text/html")
+        Shell(server.url, made).run("edit", "linked:a@b", stdin="x")
+    for settings, base in (
+        ({}, "http://127.0.0.1:8000/d/a#"),
+        ({"HOST": "0.0.0.0", "PORT": "81"}, "http://127.0.0.1:81/d/a#"),
+        ({"HOST": "::", "COLLAB_TLS_CERT": "cert.pem"}, "https://[::1]:8000/d/a#"),
+        ({"HOST": "docs.example", "PORT": "80"}, "http://docs.example:80/d/a#"),
+    ):
+        [link] = links("a=read", **settings)
+        assert link.startswith(base)
+
+
+def test_an_api_key_is_printed_once_and_lets_in(shell: Shell, tmp_path: Path) -> None:
+    out, error = shell.local("api-key", "ci")
+    key, entry = out.splitlines()
+    assert entry.startswith("ci=sha256:")
+    assert key not in error
+    process = ServerProcess(tmp_path, COLLAB_API_KEYS=entry)
+    process.start()
+    try:
+        Shell(process.url, key).run("edit", "notes", stdin="x")
+        assert "not_signed_in" in Shell(process.url, entry).refusal("cat", "notes")
+    finally:
+        assert process.stop() == 0
+    assert not any(key in line for line in process.log)
+    assert "the name of an API key" in shell.local("api-key", "a b", code=1)[1]
 
 
 def test_serve_lists_its_settings_and_refuses_what_is_wrong(shell: Shell) -> None:
