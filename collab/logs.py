@@ -19,7 +19,7 @@ from collab.settings import LogFormat, LogLevel
 
 SECRET_KEYS: Final = frozenset({"token", "authorization", "secret_key", "password"})
 REDACTED: Final = "[redacted]"
-_TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|collab_[\w-]{40,}")
 
 
 def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
@@ -63,7 +63,8 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log_level.upper())
-    for name in ("alembic", "sqlalchemy"):  # every step of theirs is an info
+    # Every step of theirs is an info, or has an address in it that may be secret.
+    for name in ("alembic", "sqlalchemy", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
@@ -73,10 +74,11 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Cut secrets out of a line: values under telling keys, and anything shaped like a JWT."""
+    """Cut secrets out of a line: values under telling keys, and what is shaped like a JWT
+    or an API key."""
     for key, value in event.items():
         if key.lower() in SECRET_KEYS:
             event[key] = REDACTED
-        elif isinstance(value, str) and "eyJ" in value:
+        elif isinstance(value, str) and ("eyJ" in value or "collab_" in value):
             event[key] = _TOKEN.sub(REDACTED, value)
     return event

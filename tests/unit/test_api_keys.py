@@ -8,6 +8,7 @@ import pytest
 
 from collab.api_keys import holder_of, make_api_key, read_api_keys
 from collab.errors import ConfigurationError, Malformed
+from collab.logs import REDACTED, redact
 
 PLAIN = "a-key-of-thirty-two-characters-!"
 HASH = hashlib.sha256(PLAIN.encode()).hexdigest()
@@ -82,3 +83,7 @@ def test_what_is_wrong_is_said_without_the_key(text: str, said: str) -> None:
 
 def test_keys_are_not_shown_by_accident() -> None:
     assert PLAIN not in repr(read_api_keys(f"ci={PLAIN}"))
+    key, _ = make_api_key("ci")
+    line = {"event": f"GET /x?token={key}&a", "authorization": key}
+    cut = {"event": f"GET /x?token={REDACTED}&a", "authorization": REDACTED}
+    assert redact(None, "info", line) == cut
