@@ -12,10 +12,14 @@ from collab.storage import Store
 from collab.storage.memory import open_memory
 from collab.storage.schema import REVISIONS
 
+POSTGRES = ("postgres://", "postgresql://")
+NEWEST = f"schema {REVISIONS[-1]}"
+
 S = TypeVar("S", bound=Store)
 
 SUPPORTED = (
-    "DATABASE_URL must be sqlite:///FILE (relative), sqlite:////FILE (absolute) or memory://"
+    "DATABASE_URL must be postgresql://USER:PASSWORD@HOST/DATABASE, sqlite:///FILE (relative), "
+    "sqlite:////FILE (absolute) or memory://"
 )
 
 
@@ -24,6 +28,8 @@ def open_store(database_url: str) -> AbstractAsyncContextManager[Store]:
 
     The URL is judged at once, the store is opened on entering; both raise ConfigurationError.
     """
+    if _is_postgres(database_url):
+        return _open_postgres(database_url)
     path = _parse(database_url)
     if path is None:
         return _as_port(open_memory())
@@ -33,10 +39,12 @@ def open_store(database_url: str) -> AbstractAsyncContextManager[Store]:
 
 
 def migrate_store(database_url: str) -> str:
-    """Bring the database to the newest schema, with no server running on it; blocking.
+    """Bring the database to the newest schema; blocking, and with no server running on SQLite.
 
-    Creates it if it is absent. Says what was done. Raises ConfigurationError.
+    Creates an SQLite file that is absent. Says what was done. Raises ConfigurationError.
     """
+    if _is_postgres(database_url):
+        return _migrate_postgres(database_url)
     path = _parse(database_url)
     if path is None:
         return "a store in memory needs no migration"
@@ -49,7 +57,27 @@ def migrate_store(database_url: str) -> str:
         if prepare(file):
             done = "has been made" if absent else "has been migrated"
         connect(file).close()  # looking at a database leaves files beside it, this takes them away
-    return f"{file.name} {done} (schema {REVISIONS[-1]})"
+    return f"{file.name} {done} ({NEWEST})"
+
+
+def _is_postgres(database_url: str) -> bool:
+    return database_url.startswith(POSTGRES)
+
+
+def _open_postgres(database_url: str) -> AbstractAsyncContextManager[Store]:
+    # Only those who use them pay for importing the drivers.
+    from collab.storage.postgres import open_postgres
+    from collab.storage.postgres_url import parse_target
+
+    return _as_port(open_postgres(parse_target(database_url)))
+
+
+def _migrate_postgres(database_url: str) -> str:
+    from collab.storage.postgres_schema import migrate_database
+    from collab.storage.postgres_url import parse_target
+
+    done = migrate_database(parse_target(database_url))
+    return f"the database {'has been migrated' if done else 'is up to date'} ({NEWEST})"
 
 
 @asynccontextmanager
@@ -64,7 +92,7 @@ def _parse(database_url: str) -> Path | None:
     if scheme == "memory" and rest in ("", "/"):
         return None
     if scheme != "sqlite":
-        raise ConfigurationError(f"{SUPPORTED}; other databases are not supported in this version")
+        raise ConfigurationError(SUPPORTED)
     host, slash, path = rest.partition("/")
     if host or not slash or not path or "?" in path:
         raise ConfigurationError(f"{SUPPORTED}, without host or parameters")

@@ -44,27 +44,32 @@ def is_migration_due(tables: Set[str], revision: str | None) -> bool:
 
 
 def migrate(url: str | URL) -> None:
-    """Bring the database at `url`, in SQLAlchemy's spelling, to the newest schema.
+    """Bring the SQLite database at `url`, in SQLAlchemy's spelling, to the newest schema.
 
     Blocking. All that is due happens in one transaction: killed in the middle, the database is as
     it was before. Call it only after `is_migration_due` has agreed.
     """
-    from alembic import command
-    from alembic.config import Config
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
     engine = create_engine(url, poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        _make_sqlite_transactional(engine)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    _make_sqlite_transactional(engine)
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection)
     finally:
         engine.dispose()
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are due on `connection`, inside the transaction it is in."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def _make_sqlite_transactional(engine: Engine) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import asyncpg
 import pytest
 
 from collab.errors import (
@@ -23,9 +24,11 @@ from collab.errors import (
     VersionUnavailable,
 )
 from collab.storage import Append, AppendResult, Loaded, NewDocument, NewGrant, Polled, Store
-from collab.storage.memory import open_memory
-from collab.storage.sqlite import open_sqlite
+from collab.storage.connect import open_store
+from collab.storage.memory import MemoryStore
+from collab.storage.sqlite import SqliteStore
 from collab.words import ANY, Access, Commit, Credit, Document, Grant, Head, Snapshot
+from tests.services.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -42,40 +45,55 @@ class Bench:
     lose_snapshots: Callable[[str], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "memory":
-        async with open_memory() as memory:
+        return "memory://"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/collab.db"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.url(postgres.create_database())
+
+
+@pytest.fixture
+async def bench(database_url: str) -> AsyncIterator[Bench]:
+    async with open_store(database_url) as store:
+        if isinstance(store, MemoryStore):
+            records = store._records
 
             async def forget_commit(id: str, version: int) -> None:
-                record = memory._records[id]
+                record = records[id]
                 record.commits = [kept for kept in record.commits if kept.version != version]
 
             async def forget_snapshots(id: str) -> None:
-                memory._records[id].snapshots = []
+                records[id].snapshots = []
 
-            yield Bench(memory, forget_commit, forget_snapshots)
-    else:
-        async with open_sqlite(tmp_path / "collab.db") as sqlite:
+            yield Bench(store, forget_commit, forget_snapshots)
+            return
+        if isinstance(store, SqliteStore):
+            writer = store._writer
 
-            async def run(query: str, *values: Any) -> None:
-                await sqlite._writer.write(lambda sql: sql.execute(query, values))
+            async def lose(query: str) -> None:
+                await writer.write(lambda sql: sql.execute(query))
 
-            async def delete_commit(id: str, version: int) -> None:
-                query = (
-                    "DELETE FROM commits WHERE version = ? AND document ="
-                    " (SELECT key FROM documents WHERE id = ?)"
-                )
-                await run(query, version, id)
+        else:
 
-            async def delete_snapshots(id: str) -> None:
-                query = (
-                    "DELETE FROM snapshots WHERE document ="
-                    " (SELECT key FROM documents WHERE id = ?)"
-                )
-                await run(query, id)
+            async def lose(query: str) -> None:
+                connection = await asyncpg.connect(database_url)
+                await connection.execute(query)
+                await connection.close()
 
-            yield Bench(sqlite, delete_commit, delete_snapshots)
+        async def delete_commit(id: str, version: int) -> None:
+            await lose(f"DELETE FROM commits WHERE version = {version} AND {_of(id)}")
+
+        async def delete_snapshots(id: str) -> None:
+            await lose(f"DELETE FROM snapshots WHERE {_of(id)}")
+
+        yield Bench(store, delete_commit, delete_snapshots)
+
+
+def _of(id: str) -> str:
+    return f"document = (SELECT key FROM documents WHERE id = '{id}')"
 
 
 @pytest.fixture

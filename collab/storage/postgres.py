@@ -1,0 +1,294 @@
+"""The store in a PostgreSQL database, shared by any number of servers.
+
+Puts together statements, connections and repeating. One connection is for appends alone, so that
+no load of a large document delays an acknowledgement; two are for all else. Knows no SQL.
+
+A call is repeated on a new connection when its own breaks. Most calls may happen twice; those
+whose answer depends on being the first (`create`, `delete`, `append`) are told that an attempt was
+lost, and take what they find then for what they did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any, TypeVar
+
+from collab.errors import (
+    DocumentBroken,
+    DocumentExists,
+    DocumentNotFound,
+    InvalidDocumentId,
+    Malformed,
+    StoreFailure,
+)
+from collab.storage import (
+    PAGE_BYTES,
+    Append,
+    AppendResult,
+    Loaded,
+    NewDocument,
+    NewGrant,
+    Polled,
+)
+from collab.storage import postgres_queries as queries
+from collab.storage.contract import (
+    check_cursor,
+    check_first_commits,
+    check_run,
+    check_start,
+    check_target,
+    decode_credits,
+    encode_metadata,
+    end_of_prefix,
+)
+from collab.storage.postgres_append import append
+from collab.storage.postgres_pool import Limits, Patience, Pool, Refused, Rows, Session, open_pool
+from collab.storage.postgres_queries import bounded, document_of, grants_of, storable
+from collab.storage.postgres_schema import check_database
+from collab.storage.postgres_url import Target
+from collab.words import Commit, Document, Grant, Head, Snapshot
+
+T = TypeVar("T")
+
+APPENDING_CONNECTIONS = 1
+OTHER_CONNECTIONS = 2
+
+
+class PostgresStore:
+    """See `collab.storage.Store`. Made by `open_postgres`."""
+
+    def __init__(self, appends: Pool, others: Pool, limits: Limits) -> None:
+        self._appends = appends
+        self._others = others
+        self._limits = limits
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def _fetch(self, query: str, *values: object, patience: Patience | None = None) -> Rows:
+        """The rows of a statement that may be repeated."""
+
+        async def work(session: Session, unknown: bool) -> Rows:
+            return await session.fetch(query, *values)
+
+        return await self._call(work, patience or self._limits.quick)
+
+    async def _call(self, work: Callable[[Session, bool], Awaitable[T]], patience: Patience) -> T:
+        try:
+            return await self._others.call(work, patience)
+        except Refused as error:
+            raise StoreFailure(f"the database refused what it was given ({error})") from error
+
+    async def create(
+        self, document: NewDocument, commits: Sequence[Commit] = (), *, revive: bool = False
+    ) -> Document:
+        check_first_commits(commits)
+        if not storable(document.id):
+            raise InvalidDocumentId
+        values = (
+            document.id,
+            document.type,
+            document.epoch,
+            len(commits),
+            document.created,
+            max([document.created, *(commit.time for commit in commits)]),
+            encode_metadata(document.metadata),
+            revive,
+            *queries.columns_of(commits),
+        )
+
+        async def work(session: Session, unknown: bool) -> Document:
+            while True:
+                made = await session.fetch(queries.CREATE, *values)
+                if made:
+                    return document_of(made[0])
+                there = await session.fetch(queries.IS_DELETED, document.id)
+                if not there or (there[0]["deleted"] and revive):
+                    continue  # it went away between the two
+                if there[0]["deleted"]:
+                    raise DocumentNotFound
+                if unknown and there[0]["epoch"] == document.epoch:  # epochs are random: ours
+                    return document_of((await session.fetch(queries.GET, document.id))[0])
+                raise DocumentExists("there is a document of that id already")
+
+        return await self._call(work, self._limits.bulky)
+
+    async def get(self, id: str) -> Document | None:
+        if not storable(id):
+            return None
+        rows = await self._fetch(queries.GET, id)
+        return document_of(rows[0]) if rows else None
+
+    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+        if not storable(id):
+            return None
+        target = None if at is None else bounded(at)
+        rows = await self._fetch(queries.LOAD, id, target, patience=self._limits.bulky)
+        if not rows:
+            return None
+        document, above, snapshot, commits = queries.parts_of(rows)
+        until = check_target(document, at)
+        if above:
+            raise DocumentBroken(f"the log goes on above its head, {document.version}")
+        start = check_start(document, snapshot, until)
+        check_run(commits, start, until)
+        return Loaded(document, snapshot, commits)
+
+    async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
+        if not batches:
+            return []
+
+        async def work(session: Session, unknown: bool) -> list[AppendResult]:
+            return await append(session, batches, unknown)
+
+        return await self._appends.call(work, self._limits.append)
+
+    async def read(
+        self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> list[Commit]:
+        if not storable(id, epoch):
+            raise DocumentNotFound
+        start = bounded(after)
+        values = (id, epoch, start, bounded(start + max(limit, 0)), bounded(max_bytes))
+        rows = await self._fetch(queries.READ, *values, patience=self._limits.bulky)
+        if not rows:
+            raise DocumentNotFound
+        document = document_of(rows[0])
+        check_cursor(document, after)
+        commits = [
+            Commit(row["number"], row["time"], decode_credits(row["credits"]), row["operation"])
+            for row in rows
+            if row["number"] is not None
+        ]
+        until = min(document.version, after + max(limit, 0))
+        if rows[0]["there"] != until - after:
+            raise DocumentBroken(f"the log has a gap between version {after} and {until}")
+        check_run(commits, after, after + len(commits))
+        return commits
+
+    async def poll(self, ids: Sequence[str]) -> Polled:
+        rows = await self._fetch(queries.POLL, [id for id in ids if storable(id)])
+        heads = {id: Head(epoch, version) for id, epoch, version in rows if id is not None}
+        return Polled(heads, next(version for id, _, version in rows if id is None))
+
+    async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
+        if not storable(id, epoch):
+            return False
+        values = (snapshot.version, snapshot.time, snapshot.content, snapshot.names)
+        rows = await self._fetch(
+            queries.SAVE_SNAPSHOT,
+            id,
+            epoch,
+            *values,
+            queries.SNAPSHOTS_KEPT - 1,
+            patience=self._limits.bulky,
+        )
+        return bool(rows)
+
+    async def trim(self, id: str, epoch: str, before: int) -> int:
+        rows: Rows = ()
+        if storable(id, epoch):
+            values = (id, epoch, bounded(before))
+            rows = await self._fetch(queries.TRIM, *values, patience=self._limits.bulky)
+        if not rows:
+            raise DocumentNotFound
+        return int(rows[0]["floor"])
+
+    async def list(
+        self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100
+    ) -> list[Document]:
+        if not storable(prefix, type or ""):
+            return []
+        rows = await self._fetch(
+            queries.LIST,
+            queries.until_unstorable(after),
+            prefix,
+            end_of_prefix(prefix),
+            type,
+            bounded(max(limit, 0)),
+        )
+        return [document_of(row) for row in rows]
+
+    async def set_metadata(self, id: str, metadata: dict[str, Any]) -> Document:
+        column = encode_metadata(metadata)
+        rows = await self._fetch(queries.SET_METADATA, id, column) if storable(id) else ()
+        if not rows:
+            raise DocumentNotFound
+        return document_of(rows[0])
+
+    async def delete(self, id: str) -> bool:
+        if not storable(id):
+            return False
+
+        async def work(session: Session, unknown: bool) -> bool:
+            await session.run(queries.BEGIN)
+            marked = await session.fetch(queries.MARK_DELETED, id)
+            if marked:
+                await session.fetch(queries.ERASE, marked[0]["key"])
+            await session.run(queries.COMMIT)
+            return bool(marked) or unknown
+
+        return await self._call(work, self._limits.bulky)
+
+    async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
+        if not all(storable(each.document, each.user) for each in grants):
+            raise Malformed("a grant's document and user hold no NUL and no half of a pair")
+        rows = await self._fetch(
+            queries.SET_GRANTS,
+            [each.document for each in grants],
+            [each.user for each in grants],
+            [each.access for each in grants],
+        )
+        return grants_of(rows)
+
+    async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
+        rows = await self._fetch(
+            queries.GRANTS,
+            [each for each in documents if storable(each)],
+            [each for each in users if storable(each)],
+        )
+        return grants_of(rows)
+
+    async def list_grants(
+        self,
+        *,
+        document: str | None = None,
+        user: str | None = None,
+        after: tuple[str, str] = ("", ""),
+        limit: int = 100,
+    ) -> Sequence[Grant]:
+        if not storable(document or "", user or ""):
+            return []
+        rows = await self._fetch(
+            queries.LIST_GRANTS,
+            *queries.pair_until_unstorable(after),
+            document,
+            user,
+            bounded(max(limit, 0)),
+        )
+        return grants_of(rows)
+
+    async def grant_changes(self, after: int, limit: int) -> Sequence[Grant]:
+        values = (bounded(after), bounded(max(limit, 0)))
+        return grants_of(await self._fetch(queries.GRANT_CHANGES, *values))
+
+
+@asynccontextmanager
+async def open_postgres(
+    target: Target, limits: Limits | None = None
+) -> AsyncIterator[PostgresStore]:
+    """The store in the database that `target` names.
+
+    Raises ConfigurationError if it cannot be reached or used, or has to be migrated first.
+    """
+    limits = limits or Limits()
+    random = Random()
+    async with (
+        open_pool(target.connect, APPENDING_CONNECTIONS, limits, random) as appends,
+        open_pool(target.connect, OTHER_CONNECTIONS, limits, random) as others,
+    ):
+        await check_database(target, limits.start_seconds)
+        yield PostgresStore(appends, others, limits)
