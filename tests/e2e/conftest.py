@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import Browser, browser, require_browser
+from tests.e2e.guarded import SECRET
 from tests.integration.process import ServerProcess, server
 
 
@@ -23,4 +24,11 @@ def the_browser() -> Iterator[Browser]:
 def running_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A real `collab serve` over an empty SQLite file."""
     with server(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def guarded_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """One that wants tokens."""
+    with server(tmp_path, COLLAB_SECRET_KEY=SECRET) as running:
         yield running

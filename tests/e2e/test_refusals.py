@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
-import jwt
 import pytest
 
-from tests.e2e.browser import Browser, eventually
-from tests.integration.process import ServerProcess, server
+from tests.e2e.browser import Browser
+from tests.e2e.guarded import make, token
+from tests.integration.process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-_SECRET = "a secret for tests that is long enough"
 _FIRST_LOAD_BYTES = 300_000
 _TRANSFERRED = """[
   ...performance.getEntriesByType("navigation"),
   ...performance.getEntriesByType("resource"),
 ].reduce((sum, entry) => sum + entry.transferSize, 0)"""
-
-
-@pytest.fixture
-def guarded_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that wants tokens."""
-    with server(tmp_path, COLLAB_SECRET_KEY=_SECRET) as running:
-        yield running
-
-
-def token(**docs: str) -> str:
-    return jwt.encode({"name": "Ada", "docs": docs or {"*": "admin"}}, _SECRET, algorithm="HS256")
-
-
-def make(running: ServerProcess, id: str, type: str, content: str | None = None) -> None:
-    body = {"id": id, "type": type} | ({} if content is None else {"content": content})
-    headers = {"Authorization": f"Bearer {token()}"}
-    answer = httpx.post(f"{running.url}/v1/documents", json=body, headers=headers)
-    assert answer.status_code == 201, answer.text
 
 
 def test_a_text_document_is_shown_and_followed_but_not_edited(
@@ -75,47 +53,28 @@ def test_an_id_that_can_be_none_is_refused_in_words(
     assert ada.text_of(".bar-title") == "a/b<img src=x>"
 
 
-def test_who_has_no_token_can_paste_one(
+def test_a_document_that_one_has_no_right_to_is_not_offered_to_be_made(
     the_browser: Browser, guarded_server: ServerProcess
 ) -> None:
-    make(guarded_server, "secret", "text", "hidden")
+    url = make(guarded_server, "secret", "text", "hidden")
     ada = the_browser.window()
-    ada.open(f"{guarded_server.url}/")
-    ada.see(".refusal", "You are not signed in")
-    ada.fill(".refusal input", token())
+    ada.open(f"{url}#token={token(other='read')}")
+    ada.see(".refusal", "none that you may know of")
+    ada.not_see(".refusal button", "Make")
+    ada.click(".refusal button", "Use another token")
+    ada.fill("dialog input", token(secret="read"))
     ada.press("Enter")
-    ada.see(".documents a", "secret")
+    ada.see(".reading", "hidden")
+    ada.not_see("dialog")
 
 
-def test_a_token_in_the_address_is_taken_out_of_it_and_kept(
+def test_who_was_refused_by_name_is_told_so(
     the_browser: Browser, guarded_server: ServerProcess
 ) -> None:
-    make(guarded_server, "mine", "text", "hello")
+    url = make(guarded_server, "secret", "text", "hidden")
     ada = the_browser.window()
-    ada.open(f"{guarded_server.url}/d/mine#token={token(mine='read')}")
-    ada.see(".reading", "hello")
-    assert ada.address() == f"{guarded_server.url}/d/mine"
-    ada.reload()
-    ada.see(".reading", "hello")
-
-
-def test_who_may_only_read_sees_so_and_cannot_type(
-    the_browser: Browser, guarded_server: ServerProcess
-) -> None:
-    make(guarded_server, "shown", "yjs")
-    writer, reader = the_browser.window(), the_browser.window()
-    writer.open(f"{guarded_server.url}/d/shown#token={token()}")
-    writer.see(".pill[data-state=live]")
-    writer.click(".cm-content")
-    writer.type("look")
-    reader.open(f"{guarded_server.url}/d/shown#token={token(shown='read')}")
-    reader.see(".pill", "Live, read only")
-    reader.click(".cm-content")
-    reader.type("no")
-    writer.type(" here")
-    eventually(lambda: reader.editor_text() == "look here", reader.editor_text)
-    assert writer.editor_text() == "look here"
-    assert reader.complaints() == []
+    ada.open(f"{url}#token={token(**{'*': 'read', 'secret': 'none'})}")
+    ada.see(".refusal", "You may not open this document")
 
 
 def test_the_first_load_of_the_editor_is_light(

@@ -45,6 +45,11 @@ export async function listDocuments(
   return (await call(`/v1/documents?${query}`)).json()
 }
 
+/** Ask whether a token holds; refused with 401 if it does not. */
+export async function checkToken(candidate: string): Promise<void> {
+  await call("/v1/documents?limit=1", { cache: "no-store" }, candidate)
+}
+
 export async function getDocument(id: string): Promise<DocumentRow> {
   return (await call(pathOf(id))).json()
 }
@@ -87,9 +92,8 @@ function pathOf(id: string): string {
   return `/v1/documents/${encodeURIComponent(id)}`
 }
 
-async function call(path: string, init: RequestInit = {}): Promise<Response> {
+async function call(path: string, init: RequestInit = {}, bearer = token()): Promise<Response> {
   const headers = new Headers(init.headers)
-  const bearer = token()
   if (bearer !== null) headers.set("Authorization", `Bearer ${bearer}`)
   let answer: Response
   try {

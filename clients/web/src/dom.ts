@@ -40,6 +40,7 @@ export const ICONS = {
   back: "M12 4.5 6.5 10l5.5 5.5",
   search: "M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11ZM13 13l3.5 3.5",
   link: "M8.5 11.5a3 3 0 0 0 4.3 0l2.4-2.4a3 3 0 0 0-4.3-4.3l-.9.9M11.5 8.5a3 3 0 0 0-4.3 0l-2.4 2.4a3 3 0 0 0 4.3 4.3l.9-.9",
+  key: "M12.5 3a4.5 4.5 0 0 0-4.3 5.8L3 14v3h3v-2h2v-2h1.5l1.7-1.7A4.5 4.5 0 1 0 12.5 3ZM13.5 6.5h.01",
 } as const
 
 /** One line at the bottom for a moment, read out by screen readers. */

@@ -1,17 +1,16 @@
 // Where everything starts: the token, then the page of the address.
 import "./styles/base.css"
 import "./styles/people.css"
+import "./styles/signing.css"
 import { documentPage } from "./pages/document"
 import { listPage } from "./pages/list"
-import { show, start } from "./router"
+import { signedIn, start } from "./router"
 import { adoptTokenFromAddress } from "./token"
 
 adoptTokenFromAddress()
 // A link with another token, opened in this same tab.
 addEventListener("hashchange", () => {
-  if (!location.hash.includes("token=")) return
-  adoptTokenFromAddress()
-  show()
+  if (adoptTokenFromAddress()) signedIn()
 })
 
 const app = document.querySelector<HTMLElement>("#app")

@@ -37,13 +37,19 @@ export interface PublishedUser {
   readonly colorLight: string
 }
 
-/** Me: as I called myself in this browser, else as my token calls me, else a name that is made up
- * for this tab, so that two windows of one newcomer are two people. */
+/** Me: as my token calls me, which is what the server shows the others; else as I called myself in
+ * this browser, else a name that is made up for this tab, so that two windows of one newcomer are
+ * two people. */
 export function me(): Person {
+  const signed = nameInToken()
   const chosen = localStorage.getItem(NAME_KEY)
-  if (chosen !== null) return { name: chosen, hue: numberIn(localStorage, HUE_KEY) }
-  const name = nameInToken() ?? givenName()
-  return { name: tidy(name), hue: numberIn(sessionStorage, HUE_KEY) }
+  const hue = numberIn(chosen === null ? sessionStorage : localStorage, HUE_KEY)
+  return { name: tidy(signed ?? chosen ?? givenName()), hue }
+}
+
+/** Whether it is for me to say what I am called. */
+export function mayRename(): boolean {
+  return nameInToken() === null
 }
 
 /** Call me so from now on, with the colour I have. */

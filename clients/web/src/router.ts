@@ -1,5 +1,6 @@
 // Which page an address stands for, and going from one to another without loading anew.
 import { addressOf } from "./api"
+import { forgetToken } from "./token"
 import type { View } from "./view"
 
 type Route =
@@ -26,6 +27,18 @@ export function go(to: string): void {
   history.pushState(null, "", to)
   show()
   scrollTo(0, 0)
+}
+
+/** There is another token: go on where one is, or make the page anew. */
+export function signedIn(): void {
+  if (current?.signedIn?.() !== true) show()
+}
+
+/** Forget the token and what it showed. */
+export function signOut(): void {
+  if (!mayLeave()) return
+  forgetToken()
+  show()
 }
 
 /** Make the page of the address anew. */

@@ -2,34 +2,53 @@
 // address. What it says of itself is only a hint for what to show; the server decides.
 
 const KEY = "collab.token"
+/** What a header and the name of a subprotocol can both carry. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 
-export type Right = "none" | "read" | "write" | "admin"
+const RIGHTS = ["none", "read", "write", "admin"] as const
+export type Right = (typeof RIGHTS)[number]
 
 interface Claims {
+  readonly sub?: unknown
   readonly name?: unknown
   readonly docs?: unknown
 }
 
-/** Take the token out of the address, if there is one. */
-export function adoptTokenFromAddress(): void {
+/** Take the token out of the address; whether there was one. What cannot be a token counts as none,
+ * so that a broken link does not go on with the token of an earlier one. */
+export function adoptTokenFromAddress(): boolean {
   const parameters = new URLSearchParams(location.hash.slice(1))
-  const token = parameters.get("token")
-  if (token === null) return
-  setToken(token)
+  const found = parameters.get("token")
+  if (found === null) return false
   parameters.delete("token")
   const rest = parameters.toString()
   const address = location.pathname + location.search + (rest === "" ? "" : `#${rest}`)
   history.replaceState(history.state, "", address)
+  const given = tokenIn(found)
+  if (given === null) forgetToken()
+  else setToken(given)
+  return true
+}
+
+/** The token in a text that somebody pasted: without line breaks, spaces and the word Bearer. Null
+ * if it cannot be one. */
+export function tokenIn(text: string): string | null {
+  const bare = text.trim().replace(/^Bearer\s+/i, "").replaceAll(/\s+/g, "")
+  return TOKEN.test(bare) ? bare : null
 }
 
 export function token(): string | null {
   return sessionStorage.getItem(KEY)
 }
 
-/** Use another token from now on; an empty one means none. */
+/** Use another token from now on. */
 export function setToken(token: string): void {
-  if (token === "") sessionStorage.removeItem(KEY)
-  else sessionStorage.setItem(KEY, token)
+  sessionStorage.setItem(KEY, token)
+}
+
+/** Use none from now on. */
+export function forgetToken(): void {
+  sessionStorage.removeItem(KEY)
 }
 
 /** The name that the token says its bearer has. */
@@ -38,16 +57,22 @@ export function nameInToken(): string | null {
   return typeof name === "string" ? name : null
 }
 
-/** What the token says its bearer may do with a document; null if it does not say. */
+/** Whom the token is for, as people call them. */
+export function bearerInToken(): string | null {
+  const user = claims()?.sub
+  return nameInToken() ?? (typeof user === "string" ? user : null)
+}
+
+/** What the token says its bearer may do with a document; null if it does not say. As on the
+ * server: "none" counts before everything else, then the highest right. */
 export function rightInToken(id: string): Right | null {
   const docs = claims()?.docs
   if (typeof docs !== "object" || docs === null) return null
-  const order: readonly Right[] = ["none", "read", "write", "admin"]
-  let best = 0
-  for (const [pattern, right] of Object.entries(docs)) {
-    if (matches(pattern, id)) best = Math.max(best, order.indexOf(right as Right))
-  }
-  return order[best] ?? null
+  const said = Object.entries(docs)
+    .filter(([pattern]) => matches(pattern, id))
+    .map(([, right]) => RIGHTS.indexOf(right as Right))
+  if (said.length === 0) return null
+  return RIGHTS[said.includes(0) ? 0 : Math.max(...said)] ?? null
 }
 
 function matches(pattern: string, id: string): boolean {

@@ -6,13 +6,17 @@ export interface Words {
   readonly advice: string
 }
 
-const NOT_SIGNED_IN: Words = {
-  title: "You are not signed in",
-  advice: "This server wants a token, and there is none here or it does not hold any more.",
+const TOKEN_NEEDED: Words = {
+  title: "This server needs a token",
+  advice: "Paste the one you were given. It is kept for this tab only.",
 }
-const NOT_ALLOWED: Words = {
-  title: "You may not do that",
-  advice: "Your token does not give you the right. Ask whoever shared this with you.",
+const TOKEN_EXPIRED: Words = {
+  title: "Your token has expired",
+  advice: "Sign in with a new one to go on.",
+}
+const TOKEN_WRONG: Words = {
+  title: "Your token does not hold here",
+  advice: "It may be cut off, or made for another server. Sign in with another one.",
 }
 const NOT_FOUND: Words = {
   title: "There is no such document",
@@ -35,15 +39,30 @@ const BUSY: Words = {
   advice: "It is busy or restarting. This page keeps trying.",
 }
 
+/** Somebody who is not signed in, by what the server says of their token. */
+export function wordsOfSigningIn(detail: string): Words {
+  if (detail.includes("has expired")) return TOKEN_EXPIRED
+  if (detail.includes("is needed")) return TOKEN_NEEDED
+  return TOKEN_WRONG
+}
+
+/** Somebody who may not do something, which the server names. */
+function wordsOfRefusal(detail: string): Words {
+  return {
+    title: sentence(detail) || "You may not do that",
+    advice: "If you need to, ask whoever shared it with you.",
+  }
+}
+
 /** A refused HTTP request. */
 export function wordsOfProblem(problem: Problem): Words {
   switch (problem.status) {
     case 0:
       return UNREACHABLE
     case 401:
-      return NOT_SIGNED_IN
+      return wordsOfSigningIn(problem.message)
     case 403:
-      return NOT_ALLOWED
+      return wordsOfRefusal(problem.message)
     case 404:
       return NOT_FOUND
     case 413:
@@ -69,9 +88,9 @@ export function wordsOfClose(code: number, reason: string): Words | null {
     case 1013:
       return BUSY
     case 4401:
-      return NOT_SIGNED_IN
+      return wordsOfSigningIn(reason)
     case 4403:
-      return NOT_ALLOWED
+      return wordsOfRefusal(withoutCode(reason))
     case 4404:
       return NOT_FOUND
     case 4415:
@@ -85,4 +104,19 @@ export function wordsOfClose(code: number, reason: string): Words | null {
       if (code < 4400 || code >= 4500) return null
       return { title: "The server ended the connection", advice: reason || `Close code ${code}.` }
   }
+}
+
+/** What the server did not take, or will not any more, on a connection that goes on. */
+export function wordsOfDenial(reason: string): Words {
+  if (reason.startsWith("document_too_large")) return TOO_LARGE
+  return { title: sentence(withoutCode(reason)), advice: "You go on seeing what the others write." }
+}
+
+/** The reason of a close or a denial is `code: message`. */
+function withoutCode(reason: string): string {
+  return reason.replace(/^[a-z_]+: /, "")
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

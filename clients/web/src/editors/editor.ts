@@ -18,6 +18,8 @@ export interface Place {
 export interface Running {
   /** Whether everything typed here has reached the server, as far as one knows. */
   mayLeave(): boolean
+  /** There is another token: go on with it. */
+  signedIn(): void
   leave(): void
 }
 

@@ -1,7 +1,8 @@
 // Who is here: a row of faces in the bar, and under it a panel with everybody's name, where one's
 // own can be changed.
 import { h } from "../dom"
-import { initials, MAX_NAME_LENGTH, type Person } from "../people"
+import { account } from "../signing"
+import { initials, MAX_NAME_LENGTH, mayRename, type Person } from "../people"
 
 const MAX_FACES = 3
 const MAX_LISTED = 100
@@ -49,13 +50,14 @@ export function makePresence(place: HTMLElement, actions: PresenceActions): Pres
     h("h2", { class: "label" }, "Also here"),
     alone,
     list,
+    account("Signed in with a token"),
   )
   place.append(button, panel)
 
   const toggle = (open: boolean) => {
     panel.hidden = !open
     button.setAttribute("aria-expanded", String(open))
-    if (open) input.focus()
+    if (open && !input.readOnly) input.focus()
   }
   const rename = () => actions.rename(input.value)
   const onOutside = (event: Event) => {
@@ -85,6 +87,8 @@ export function makePresence(place: HTMLElement, actions: PresenceActions): Pres
       if (more > 0) faces.append(h("span", { class: "face more" }, `+${more}`))
       count.textContent = everyone.length === 1 ? "Only you" : `${everyone.length} here`
       button.setAttribute("aria-label", `${count.textContent}: ${everyone.map((each) => each.name).join(", ")}`)
+      input.readOnly = !mayRename()
+      input.title = input.readOnly ? "As your token calls you" : ""
       if (document.activeElement !== input) input.value = me.name
       myFace.className = `face hue-${me.hue}`
       myFace.textContent = initials(me.name)

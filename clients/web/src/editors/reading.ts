@@ -1,8 +1,9 @@
-// Documents that have no editor here yet: their text, followed while the page is looked at, and who
-// edits them.
+// Documents that have no editor here yet: their text, followed while the page is looked at.
 import { getText, Problem, type DocumentRow } from "../api"
 import { h } from "../dom"
+import { closeSignIn, openSignIn } from "../signing"
 import { wordsOfProblem } from "../words"
+import { makeBanner } from "./banner"
 import type { Place, Running } from "./editor"
 
 const FOLLOW_MILLISECONDS = 3000
@@ -14,6 +15,7 @@ export function open(row: DocumentRow, place: Place): Running {
   state.append(h("i", { class: "dot" }), words)
   place.status.append(state)
   place.body.append(text)
+  const banner = makeBanner(place.notice)
   place.notice.append(noteFor(row))
 
   let etag: string | null = null
@@ -25,6 +27,7 @@ export function open(row: DocumentRow, place: Place): Running {
   }
 
   const follow = async () => {
+    clearTimeout(timer)
     try {
       const content = document.hidden && etag !== null ? null : await getText(row.id, etag)
       if (gone) return
@@ -33,22 +36,48 @@ export function open(row: DocumentRow, place: Place): Running {
         text.textContent = content.text
         text.classList.toggle("empty", content.text === "")
         show("reading", `Version ${content.version}`)
+        banner.show("reading", null)
       }
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       if (gone) return
       etag = null // so that the next answer says which version it is
-      show("offline", wordsOfProblem(error).title)
+      if (refuse(error)) return
     }
     timer = window.setTimeout(() => void follow(), FOLLOW_MILLISECONDS)
   }
-  void follow()
+  const again = () => void follow()
+
+  /** Say why nothing comes, over the text that is here; whether there is no use in asking on. */
+  const refuse = (problem: Problem): boolean => {
+    const why = wordsOfProblem(problem)
+    switch (problem.status) {
+      case 401:
+        show("refused", "Signed out")
+        banner.show("refused", why, [{ label: "Sign in", go: () => openSignIn(why, again) }])
+        return true
+      case 403:
+      case 404:
+        show("refused", "Not followed")
+        banner.show("refused", why, [{ label: "Try again", go: again }])
+        return true
+      default:
+        show("offline", why.title)
+        return false
+    }
+  }
+  again()
 
   return {
     mayLeave: () => true,
+    signedIn() {
+      closeSignIn()
+      again()
+    },
     leave() {
       gone = true
       clearTimeout(timer)
+      closeSignIn()
     },
   }
 }

@@ -1,41 +1,45 @@
-// The connection in words: a short one in the bar, a whole sentence under it when it matters.
+// The connection and one's right in words: a short one in the bar, a whole sentence under it when
+// it matters.
 import type { Connection } from "../connection"
 import { h } from "../dom"
-import { tokenForm } from "../signing"
-import type { Words } from "../words"
+import { openSignIn } from "../signing"
+import { type Words, wordsOfDenial } from "../words"
+import { makeBanner, type WayOut } from "./banner"
+
+const NOT_SIGNED_IN = 4401
 
 export interface StatusActions {
   /** Connect anew, with whatever token there is by then. */
   tryAgain(): void
 }
 
+/** What one may do, and what has become of what one did. */
+export interface Standing {
+  readonly readOnly: boolean
+  /** The server's reason for having made it read only while one was here. */
+  readonly denied: string | null
+  /** Something was typed that the server may not have. */
+  readonly unsent: boolean
+  /** Something was typed that the server may have refused. */
+  readonly refused: boolean
+}
+
 export interface Status {
-  show(connection: Connection, unsent: boolean, readOnly: boolean): void
+  show(connection: Connection, standing: Standing): void
 }
 
 export function makeStatus(pillPlace: HTMLElement, notice: HTMLElement, actions: StatusActions): Status {
   const words = h("span", {})
   const pill = h("p", { class: "pill", role: "status" }, h("i", { class: "dot" }), words)
-  const banner = h("div", { class: "banner", role: "alert", hidden: true })
   pillPlace.append(pill)
-  notice.append(banner)
-  let shown = ""
+  const banner = makeBanner(notice)
 
   return {
-    show(connection, unsent, readOnly) {
-      const [state, short] = shortWords(connection, readOnly)
+    show(connection, standing) {
+      const [state, short] = shortWords(connection, standing.readOnly)
       pill.dataset["state"] = state
       if (words.textContent !== short) words.textContent = short
-      const long = longWords(connection, unsent)
-      const key = JSON.stringify([connection.state, long])
-      if (key === shown) return // so that it is read out once
-      shown = key
-      banner.hidden = long === null
-      banner.dataset["state"] = state
-      banner.replaceChildren()
-      if (long === null) return
-      banner.append(h("p", {}, h("strong", {}, long.title), ". ", long.advice))
-      if (connection.state === "refused") banner.append(wayOut(connection.code, actions))
+      banner.show(state, longWords(connection, standing), waysOut(connection, actions))
     },
   }
 }
@@ -51,11 +55,11 @@ function shortWords(connection: Connection, readOnly: boolean): [string, string]
     case "offline":
       return ["offline", "Offline"]
     case "refused":
-      return ["refused", "Not connected"]
+      return ["refused", connection.code === NOT_SIGNED_IN ? "Signed out" : "Not connected"]
   }
 }
 
-function longWords(connection: Connection, unsent: boolean): Words | null {
+function longWords(connection: Connection, standing: Standing): Words | null {
   switch (connection.state) {
     case "connecting":
       if (!connection.failed) return null
@@ -64,26 +68,56 @@ function longWords(connection: Connection, unsent: boolean): Words | null {
         advice: "The document is shown as soon as it is there.",
       }
     case "offline":
-      return {
-        title: connection.why?.title ?? "The connection is lost",
-        advice: unsent
-          ? "What you typed is kept in this tab only, and sent when the server is back: do not close it."
-          : "You can go on typing: it is kept in this tab and sent when the server is back.",
-      }
+      return { title: connection.why?.title ?? "The connection is lost", advice: adviceOffline(standing) }
     case "refused":
-      if (!unsent) return connection.why
-      return {
-        title: connection.why.title,
-        advice: `${connection.why.advice} Your last edits are in this tab only: copy them before you close it.`,
-      }
+      return { title: connection.why.title, advice: adviceRefused(connection, standing) }
+    case "live":
+      return standing.denied === null ? null : deniedWords(standing.denied, standing.refused)
     default:
       return null
   }
 }
 
-function wayOut(code: number, actions: StatusActions): HTMLElement {
-  if (code === 4401) return tokenForm(() => actions.tryAgain())
-  const button = h("button", { type: "button", class: "button small" }, "Try again")
-  button.addEventListener("click", () => actions.tryAgain())
-  return button
+function deniedWords(reason: string, refused: boolean): Words {
+  const words = wordsOfDenial(reason)
+  if (!refused) return words
+  return {
+    title: words.title,
+    advice: "What you typed last may be on this page only: copy it before you leave.",
+  }
+}
+
+function adviceOffline({ readOnly, unsent }: Standing): string {
+  if (readOnly) return "This page keeps trying."
+  return unsent
+    ? "What you typed is kept in this tab only, and sent when the server is back: do not close it."
+    : "You can go on typing: it is kept in this tab and sent when the server is back."
+}
+
+function adviceRefused(
+  connection: Connection & { readonly state: "refused" },
+  { unsent, refused }: Standing,
+): string {
+  const kept = unsent || refused
+  if (connection.code === NOT_SIGNED_IN && connection.before) {
+    return kept
+      ? "Until you sign in again you can only read here. Your last edits are kept in this tab: do not close it."
+      : "Until you sign in again you can only read here."
+  }
+  return kept
+    ? `${connection.why.advice} Your last edits may be in this tab only: copy them.`
+    : connection.why.advice
+}
+
+function waysOut(connection: Connection, actions: StatusActions): readonly WayOut[] {
+  if (connection.state === "live") return [{ label: "Check again", go: actions.tryAgain }]
+  if (connection.state !== "refused") return []
+  if (connection.code !== NOT_SIGNED_IN) return [{ label: "Try again", go: actions.tryAgain }]
+  const words = wordsForDialog(connection.why)
+  return [{ label: "Sign in", go: () => openSignIn(words, actions.tryAgain) }]
+}
+
+/** In the dialog as in the banner, but that one goes on with what is here. */
+function wordsForDialog(why: Words): Words {
+  return { title: why.title, advice: "Paste another one and go on where you are. It is kept for this tab only." }
 }

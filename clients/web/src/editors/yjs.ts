@@ -1,29 +1,37 @@
 // The editor of yjs documents: CodeMirror over y-websocket.
-import { defaultKeymap } from "@codemirror/commands"
-import { Compartment, EditorState, type Extension } from "@codemirror/state"
-import { EditorView, keymap, placeholder } from "@codemirror/view"
-import { yCollab, yUndoManagerKeymap } from "y-codemirror.next"
-import { WebsocketProvider } from "y-websocket"
+import { EditorState } from "@codemirror/state"
+import { EditorView } from "@codemirror/view"
+import { readAuthMessage } from "y-protocols/auth"
+import { messageYjsSyncStep1 } from "y-protocols/sync"
+import { messageAuth, messageSync, WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { titleOf, type DocumentRow } from "../api"
 import { type Connection, type ConnectionEvent, FIRST, hasContent, step } from "../connection"
 import { h } from "../dom"
 import { freeHue, me, type Person, personOf, published, rename } from "../people"
+import { closeSignIn } from "../signing"
 import { rightInToken, token } from "../token"
-import { caretOf, carets } from "./carets"
+import { caretOf } from "./carets"
 import type { Place, Running } from "./editor"
 import { makePresence, type Present } from "./presence"
 import { makeStatus } from "./status"
+import { editable, skeleton, textEditor } from "./text"
 
 /** The root that holds the text, the one that y-codemirror's examples use too. */
 export const TEXT_ROOT = "codemirror"
 
-const BAR_HEIGHT = 96
 /** Provider 3 stops for good at 4400-4499; sending an oversized frame again is no use either. */
 const TOO_BIG = 1009
 /** How long the provider may take for a dead line to be alive: what was typed in that time before
  * it is lost may not have arrived. */
 const DEAD_LINE_MILLISECONDS = 33_000
+/** What was typed so shortly before a denial may be what was denied: changes of rights need up to
+ * two seconds. */
+const DENIED_MILLISECONDS = 5000
+/** The websocket's subprotocol, which is offered together with the token: a browser can put a token
+ * nowhere else but into the address. */
+const SUBPROTOCOL = "collab.yjs"
+const TOKEN_PREFIX = "collab.token."
 
 export function open(row: DocumentRow, place: Place): Running {
   return new YjsEditor(row, place)
@@ -33,7 +41,6 @@ class YjsEditor implements Running {
   private readonly doc = new Y.Doc()
   private readonly text = this.doc.getText(TEXT_ROOT)
   private readonly provider: WebsocketProvider
-  private readonly editable = new Compartment()
   private readonly status
   private readonly presence
   private connection: Connection = FIRST
@@ -42,6 +49,11 @@ class YjsEditor implements Running {
   private unsent = false
   private typedAt = 0
   private readOnly: boolean
+  private denied: string | null = null
+  /** Something was typed that the server may have refused, on this connection or, `before`, on one
+   * before the last `tryAgain`. */
+  private refused = false
+  private refusedBefore = false
   private view: EditorView | null = null
   private left = false
   private readonly skeleton = skeleton()
@@ -64,11 +76,17 @@ class YjsEditor implements Running {
   }
 
   mayLeave(): boolean {
-    return !this.unsent
+    return !this.unsent && !this.refused
+  }
+
+  signedIn(): void {
+    closeSignIn()
+    this.tryAgain()
   }
 
   leave(): void {
     this.left = true
+    closeSignIn()
     removeEventListener("beforeunload", this.onBeforeUnload)
     this.presence.leave()
     this.view?.destroy()
@@ -84,7 +102,7 @@ class YjsEditor implements Running {
       this.doc,
       {
         connect: false,
-        params: connectionParameters(),
+        protocols: offered(),
         // Windows of one browser meet on the server like everybody else, so that what the page says
         // of the connection is true of what one sees.
         disableBc: true,
@@ -101,10 +119,15 @@ class YjsEditor implements Running {
       const code = event?.code ?? 1006
       this.on({ kind: "closed", code, reason: event?.reason ?? "", final: isFinal(code) })
     })
-    // y-protocols' message 2: this connection may not do what it just tried.
-    provider.messageHandlers[2] = () => {
-      this.readOnly = true
-      this.show()
+    provider.messageHandlers[messageAuth] = (_encoder, decoder) => {
+      readAuthMessage(decoder, this.doc, (_doc, reason) => this.deny(reason))
+    }
+    const sync = provider.messageHandlers[messageSync]
+    provider.messageHandlers[messageSync] = (encoder, decoder, ...rest) => {
+      const kind = decoder.arr[decoder.pos]
+      // A server asks for what it was denied before when it would take it now.
+      if (kind === messageYjsSyncStep1 && this.connection.state === "live") this.permit()
+      sync?.(encoder, decoder, ...rest)
     }
     this.doc.on("update", (_update: Uint8Array, origin: unknown) => {
       if (origin === provider) return
@@ -136,41 +159,12 @@ class YjsEditor implements Running {
     this.place.body.replaceChildren()
     const elsewhere = [...this.doc.share.keys()].filter((root) => root !== TEXT_ROOT)
     if (this.text.length === 0 && elsewhere.length > 0) this.place.notice.append(otherRoots(elsewhere))
+    const extensions = textEditor(titleOf(this.row), this.text, this.provider.awareness, this.mayType())
     this.view = new EditorView({
       parent: this.place.body,
-      state: EditorState.create({ doc: this.text.toString(), extensions: this.extensions() }),
+      state: EditorState.create({ doc: this.text.toString(), extensions }),
     })
     if (matchMedia("(hover: hover)").matches) this.view.focus()
-  }
-
-  private extensions(): Extension[] {
-    const nonce = document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce ?? ""
-    return [
-      EditorView.cspNonce.of(nonce),
-      // A carriage return is a character like any other: both sides have to count the same.
-      EditorState.lineSeparator.of("\n"),
-      EditorView.lineWrapping,
-      EditorView.contentAttributes.of({
-        "aria-label": titleOf(this.row),
-        spellcheck: "true",
-        autocapitalize: "sentences",
-      }),
-      EditorView.scrollMargins.of(() => ({ top: BAR_HEIGHT, bottom: 48 })),
-      placeholder("Write something. Everybody here sees it at once."),
-      this.editable.of(this.rights()),
-      yCollab(this.text, null), // first, so that the carets below see the text after a change
-      carets(this.text, this.provider.awareness),
-      keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
-    ]
-  }
-
-  private rights(): Extension {
-    if (this.mayType()) return []
-    return [
-      EditorState.readOnly.of(true),
-      EditorView.editable.of(false),
-      EditorView.contentAttributes.of({ tabindex: "0", "aria-readonly": "true" }),
-    ]
   }
 
   private mayType(): boolean {
@@ -178,7 +172,8 @@ class YjsEditor implements Running {
   }
 
   private show(): void {
-    this.status.show(this.connection, this.unsent, this.readOnly)
+    const { readOnly, denied, unsent, refused } = this
+    this.status.show(this.connection, { readOnly, denied, unsent, refused })
     this.place.people.hidden = !hasContent(this.connection)
     if (this.view === null) {
       const refused = this.connection.state === "refused"
@@ -186,7 +181,9 @@ class YjsEditor implements Running {
       return
     }
     if (this.view.state.readOnly === this.mayType()) {
-      this.view.dispatch({ effects: this.editable.reconfigure(this.rights()) })
+      const focused = this.view.hasFocus
+      this.view.dispatch({ effects: editable(this.mayType()) })
+      if (focused) this.view.focus() // which an element loses that becomes another kind
     }
   }
 
@@ -223,31 +220,50 @@ class YjsEditor implements Running {
     this.view.dispatch({ effects: EditorView.scrollIntoView(position, { y: "center" }) })
   }
 
+  /** This connection may not do what it just tried, or may not write any more. Said before it is
+   * live, that is how one is here and no news. */
+  private deny(reason: string): void {
+    const typed = Date.now() - this.typedAt < DENIED_MILLISECONDS
+    this.refused ||= this.refusedBefore || typed
+    const news = this.connection.state === "live" && !this.readOnly
+    if (news || this.refused) this.denied = reason
+    this.readOnly = true
+    this.show()
+  }
+
+  private permit(): void {
+    if (!this.readOnly) return
+    this.readOnly = this.refused = this.refusedBefore = false
+    this.denied = null
+    this.show()
+  }
+
   private tryAgain(): void {
     // What was typed stays, and goes with the token that there is now.
-    this.provider.params = connectionParameters()
+    this.provider.disconnect()
+    this.provider.protocols = offered()
+    this.person = { name: me().name, hue: this.person.hue }
+    this.provider.awareness.setLocalStateField("user", published(this.person))
     this.readOnly = rightInToken(this.row.id) === "read"
+    this.denied = null
+    this.refusedBefore = this.refused
+    this.refused = false
     this.on({ kind: "again" })
     this.provider.connect()
   }
 
   private readonly onBeforeUnload = (event: BeforeUnloadEvent): void => {
-    if (this.unsent) event.preventDefault()
+    if (!this.mayLeave()) event.preventDefault()
   }
 }
 
-function connectionParameters(): Record<string, string> {
+function offered(): string[] {
   const bearer = token()
-  return bearer === null ? {} : { token: bearer }
+  return bearer === null ? [] : [SUBPROTOCOL, TOKEN_PREFIX + bearer]
 }
 
 function isFinal(code: number): boolean {
   return code === TOO_BIG || (code >= 4400 && code < 4500)
-}
-
-function skeleton(): HTMLElement {
-  const lines = ["long", "long", "short", "gap", "long", "middle"]
-  return h("div", { class: "skeleton", "aria-hidden": "true" }, ...lines.map((line) => h("i", { class: line })))
 }
 
 function otherRoots(roots: readonly string[]): HTMLElement {

@@ -3,7 +3,8 @@ import { addressOf, createDocument, type DocumentRow, getDocument, Problem, titl
 import { h, icon, ICONS, toast } from "../dom"
 import { editorOf, type Place, type Running } from "../editors/editor"
 import { show } from "../router"
-import { token } from "../token"
+import { openSignIn } from "../signing"
+import { rightInToken, token } from "../token"
 import type { View } from "../view"
 import { refusal } from "./parts"
 import "../styles/editor.css"
@@ -72,6 +73,10 @@ export function documentPage(id: string): View {
     title: `${id} · collab`,
     element,
     mayLeave: () => running?.mayLeave() ?? true,
+    signedIn() {
+      running?.signedIn()
+      return running !== null
+    },
     leave() {
       gone = true
       clearTimeout(timer)
@@ -82,14 +87,35 @@ export function documentPage(id: string): View {
 
 /** What one can do about a document that is not there. */
 function waysOut(id: string, problem: Problem): HTMLElement[] {
-  if (problem.status !== 404) return []
+  if (problem.status !== 403 && problem.status !== 404) return []
+  const ways: HTMLElement[] = [h("a", { href: "/", class: "button" }, "All documents")]
+  if (token() !== null) ways.push(otherToken())
+  if (problem.status === 404 && mayMake(id)) ways.unshift(makeButton(id))
+  return [h("p", { class: "row" }, ...ways)]
+}
+
+/** Unless the token says something else: then this would only end in the next refusal. */
+function mayMake(id: string): boolean {
+  const right = rightInToken(id)
+  return token() === null || right === "write" || right === "admin"
+}
+
+function makeButton(id: string): HTMLElement {
   const make = h("button", { type: "button", class: "button primary" }, `Make “${id}”`)
   make.addEventListener("click", () => {
     createDocument(id, id).then(show, (error: unknown) => {
       toast(error instanceof Problem ? error.message : "That did not work.")
     })
   })
-  return [h("p", { class: "row" }, make, h("a", { href: "/", class: "button" }, "All documents"))]
+  return make
+}
+
+function otherToken(): HTMLElement {
+  const button = h("button", { type: "button", class: "button" }, "Use another token")
+  button.addEventListener("click", () => {
+    openSignIn({ title: "Use another token", advice: "It takes the place of yours in this tab." }, show)
+  })
+  return button
 }
 
 async function copyLink(id: string): Promise<void> {

@@ -3,6 +3,7 @@ import { addressOf, createDocument, type DocumentRow, listDocuments, Problem, ti
 import { h, icon, ICONS } from "../dom"
 import { go, show } from "../router"
 import type { View } from "../view"
+import { account, openSignIn } from "../signing"
 import { wordsOfProblem } from "../words"
 import { refusal, sign } from "./parts"
 import "../styles/list.css"
@@ -32,17 +33,28 @@ export function listPage(): View {
   })
   const type = h("select", { class: "field", "aria-label": "Type" })
   type.append(...TYPES.map(([value, label]) => h("option", { value }, label)))
+  // What one can do here, once one is signed in where that is needed.
+  const work = h(
+    "div",
+    {},
+    h("p", { class: "lead" }, "Make a document, open it in a second window or send its link, and type in both."),
+    newDocumentForm(),
+    h("div", { class: "finder" }, h("label", { class: "search" }, icon(ICONS.search), search), type),
+  )
   const element = h(
     "div",
     { class: "list-page" },
-    h("header", { class: "top" }, sign(), h("a", { href: "/docs", class: "quiet" }, "HTTP API")),
+    h(
+      "header",
+      { class: "top" },
+      sign(),
+      h("nav", { class: "row" }, h("a", { href: "/docs", class: "quiet" }, "HTTP API"), account()),
+    ),
     h(
       "main",
       {},
       h("h1", {}, "Write together"),
-      h("p", { class: "lead" }, "Make a document, open it in a second window or send its link, and type in both."),
-      newDocumentForm(),
-      h("div", { class: "finder" }, h("label", { class: "search" }, icon(ICONS.search), search), type),
+      work,
       rows,
       below,
     ),
@@ -67,6 +79,7 @@ export function listPage(): View {
       if (!(error instanceof Problem)) throw error
       if (question !== asked) return
       rows.replaceChildren()
+      work.hidden = error.status === 401
       below.replaceChildren(refusal(error, show))
       if (error.status !== 401 && error.status !== 403) soon(RETRY_MILLISECONDS)
     }
@@ -82,7 +95,7 @@ export function listPage(): View {
   }
   const onReturn = () => {
     // Do not throw away pages that somebody has unfolded.
-    if (!document.hidden && rows.childElementCount <= PAGE_LENGTH) void load("")
+    if (!document.hidden && !work.hidden && rows.childElementCount <= PAGE_LENGTH) void load("")
   }
   search.addEventListener("input", () => soon(SEARCH_MILLISECONDS))
   type.addEventListener("change", () => soon(0))
@@ -123,6 +136,8 @@ function newDocumentForm(): HTMLElement {
       if (!(error instanceof Problem)) throw error
       if (error.code === "document_exists") {
         answer.replaceChildren(`“${id}” is there already. `, h("a", { href: addressOf(id) }, "Open it"))
+      } else if (error.status === 401) {
+        openSignIn(wordsOfProblem(error), () => void make(id, title))
       } else {
         const words = wordsOfProblem(error)
         answer.textContent = `${words.title}. ${words.advice}`

@@ -2,7 +2,7 @@
 import type { Problem } from "../api"
 import { h } from "../dom"
 import mark from "../mark.svg"
-import { tokenForm } from "../signing"
+import { signInPanel } from "../signing"
 import { wordsOfProblem } from "../words"
 
 /** The sign that leads to the list. */
@@ -15,15 +15,16 @@ export function sign(): HTMLElement {
   )
 }
 
-/** A refusal in words, with the field for a token where that is what is missing. */
+/** A refusal in words, or the question for a token where that is what is missing: with one that
+ * holds, `retry`. */
 export function refusal(problem: Problem, retry: () => void, ...more: HTMLElement[]): HTMLElement {
   const words = wordsOfProblem(problem)
+  if (problem.status === 401) return signInPanel(words, retry)
   return h(
     "section",
     { class: "refusal", role: "alert" },
     h("h2", {}, words.title),
     h("p", {}, words.advice),
     ...more,
-    problem.status === 401 ? tokenForm(retry) : null,
   )
 }
