@@ -157,8 +157,18 @@ class _Inline:
             else:
                 self._written.append("!")
                 self.raw(f"[{_escape(alt, False, True, self._cell)}]{target}")
+        elif node.type == "formula":
+            self._formula(node)
         else:
             self.raw(leaf_tag(node) or "")
+
+    def _formula(self, node: Node) -> None:
+        """Within its tag markdown is read on, so what it shows is escaped as any text."""
+        opening, _, shown = (leaf_tag(node) or "").partition(">")
+        self.raw(f"{opening}>")
+        if not shown.startswith("<"):
+            self._written.append(_escape(str(node.attrs["latex"]), False, True, self._cell))
+        self.raw("</span>")
 
     def _text(self, text: str, last: bool, before_break: bool) -> None:
         self._written.append(_escape(text, self._line_start, last or before_break, self._cell))

@@ -100,8 +100,8 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 def _scheme(address: str) -> str:
     """What a browser takes for the scheme: it skips controls and spaces before, and line ends."""
-    bare = re.sub(r"^[\x00-\x20]+|[\t\r\n]+", "", address[:64])
-    return bare.partition(":")[0].lower()
+    bare = re.sub(r"^[\x00-\x20]+|[\t\r\n]+", "", address)
+    return bare[:64].partition(":")[0].lower()
 
 
 _cleaner = nh3.Cleaner(
