@@ -69,6 +69,8 @@ class YjsPeer(Peer[Heard, bytes]):
         await self._session.refresh()
         self.cursor = self._session.version
         self._presence_cursor = self._session.presence.stamp
+        if not self._may_write():
+            self._deny_writing()
         frames = [self._step_1()]
         if entries := _entries(self._session.presence.everyone()):
             frames.append(ywebsocket.encode(ywebsocket.Awareness(entries)))
@@ -93,7 +95,7 @@ class YjsPeer(Peer[Heard, bytes]):
             # What it typed meanwhile was refused: have it sent again.
             self._put(self._step_1())
         else:
-            self._deny(NotAllowed("you may read this document only"))
+            self._deny_writing()
 
     # What comes in --------------------------------------------------------------------------------
 
@@ -150,6 +152,10 @@ class YjsPeer(Peer[Heard, bytes]):
         else:
             self.end(refusal)
         told[self.user] = now
+
+    def _deny_writing(self) -> None:
+        """Say it before anything is typed in vain."""
+        self._deny(NotAllowed("you may read this document only"))
 
     def _deny(self, refusal: CollabError) -> None:
         self._put(ywebsocket.encode(ywebsocket.AuthDenied(f"{refusal.code}: {refusal}")))

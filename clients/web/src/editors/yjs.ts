@@ -10,7 +10,7 @@ import { type Connection, type ConnectionEvent, FIRST, hasContent, step } from "
 import { h } from "../dom"
 import { freeHue, me, type Person, personOf, published, rename } from "../people"
 import { closeSignIn } from "../signing"
-import { rightInToken, token } from "../token"
+import { token } from "../token"
 import { caretOf } from "./carets"
 import type { Place, Running } from "./editor"
 import { makePresence, type Present } from "./presence"
@@ -62,7 +62,7 @@ class YjsEditor implements Running {
     private readonly row: DocumentRow,
     private readonly place: Place,
   ) {
-    this.readOnly = rightInToken(row.id) === "read"
+    this.readOnly = false // until the server says so
     this.status = makeStatus(place.status, place.notice, {
       tryAgain: () => this.tryAgain(),
     })
@@ -244,7 +244,7 @@ class YjsEditor implements Running {
     this.provider.protocols = offered()
     this.person = { name: me().name, hue: this.person.hue }
     this.provider.awareness.setLocalStateField("user", published(this.person))
-    this.readOnly = rightInToken(this.row.id) === "read"
+    this.readOnly = false
     this.denied = null
     this.refusedBefore = this.refused
     this.refused = false
