@@ -102,8 +102,8 @@ def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_database(url: str) -> str:
-    if not url.startswith(("sqlite:///", "memory://")):
-        raise ValueError("must start with sqlite:/// or memory://, which this version can store in")
+    if not url.startswith(("postgresql://", "postgres://", "sqlite:///", "memory://")):
+        raise ValueError("must start with postgresql://, postgres://, sqlite:/// or memory://")
     return url
 
 
@@ -160,7 +160,8 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_check_database)] = _variable(
         "DATABASE_URL",
         "sqlite:///collab.db",
-        "where documents are stored: sqlite:///PATH, or memory:// to keep nothing",
+        "where documents are stored: sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, "
+        "or memory:// to keep nothing",
         repr=False,
     )
     workers: Annotated[int, AfterValidator(_check_workers)] = _variable(

@@ -1,4 +1,4 @@
-"""Whatever is done to a store, SQLite and memory give the same answers."""
+"""Whatever is done to a store, every database gives the same answers as memory does."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collab.errors import CollabError
 from collab.storage import Append, NewDocument, NewGrant, Store
 from collab.storage.connect import open_store
 from collab.words import ANY, Access, Commit, Credit, Snapshot
+from tests.services.postgres import PostgresServer
 
 IDS = ["a", "a_", "a%", "b"]
 ids = st.sampled_from(IDS)
@@ -37,22 +38,21 @@ def run_of(after: int, their_times: list[int]) -> tuple[Commit, ...]:
 class Agreement(RuleBasedStateMachine):
     """Every rule makes the same call on both stores and compares results and errors."""
 
-    def __init__(self) -> None:
+    def __init__(self, database_url: Callable[[ExitStack], str]) -> None:
         super().__init__()
         self.stack = ExitStack()
-        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
         self.portal = self.stack.enter_context(start_blocking_portal())
         self.stores = [
             self.stack.enter_context(self.portal.wrap_async_context_manager(open_store(url)))
-            for url in ("memory://", f"sqlite:///{folder}/collab.db")
+            for url in ("memory://", database_url(self.stack))
         ]
 
     def teardown(self) -> None:
         self.stack.close()
 
     def both(self, call: Callable[[Store], Awaitable[Any]]) -> None:
-        memory, sqlite = (self.portal.call(self.outcome, store, call) for store in self.stores)
-        assert memory == sqlite
+        memory, database = (self.portal.call(self.outcome, store, call) for store in self.stores)
+        assert memory == database
 
     @staticmethod
     async def outcome(store: Store, call: Callable[[Store], Awaitable[Any]]) -> Any:
@@ -162,7 +162,20 @@ class Agreement(RuleBasedStateMachine):
         self.both(everything)
 
 
-def test_sqlite_and_memory_agree() -> None:
+def check(database_url: Callable[[ExitStack], str]) -> None:
     run_state_machine_as_test(
-        Agreement, settings=settings(max_examples=30, stateful_step_count=30, deadline=None)
+        lambda: Agreement(database_url),
+        settings=settings(max_examples=30, stateful_step_count=30, deadline=None),
     )
+
+
+def test_sqlite_and_memory_agree() -> None:
+    def in_a_new_folder(stack: ExitStack) -> str:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        return f"sqlite:///{folder}/collab.db"
+
+    check(in_a_new_folder)
+
+
+def test_postgres_and_memory_agree(postgres: PostgresServer) -> None:
+    check(lambda stack: postgres.url(postgres.create_database()))

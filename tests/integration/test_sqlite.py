@@ -617,7 +617,7 @@ async def test_a_url_chooses_the_store(tmp_path: Path, monkeypatch: pytest.Monke
     [
         "",
         "collab.db",
-        "postgresql://user:secret@host/base",
+        "mysql://user:secret@host/base",
         "sqlite://",
         "sqlite:///",
         "sqlite://host/secret.db",
