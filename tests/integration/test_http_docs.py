@@ -31,6 +31,12 @@ ELSEWHERE = {
     "replaced",
     "stale_sequence",
     "base_below_own_commit",
+    "frame_too_large",
+    "presence_too_large",
+    "too_fast",
+    "too_many_edits",
+    "too_much_presence",
+    "too_many_documents",
 }
 
 
