@@ -2,23 +2,30 @@
 
 Owns format and redaction; every logger's lines, uvicorn's included, leave through one handler on
 stderr. Knows nothing of who logs. Tokens are cut out wherever they turn up; query strings are cut
-where uvicorn would log them (`collab.web.transport`).
+where uvicorn would log them (`collab.web.transport`). Of an exception the line tells what it was
+and where it came from: its words may be somebody's content, and are left out unless they are ours
+or the system's.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 import sys
-from typing import Final
+import traceback
+from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from collab.errors import CollabError
 from collab.settings import LogFormat, LogLevel
 
 SECRET_KEYS: Final = frozenset({"token", "authorization", "secret_key", "password"})
 REDACTED: Final = "[redacted]"
+_FRAMES: Final = 12
+_DEEPEST: Final = 8
 _TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|collab_[\w-]{40,}")
 
 
@@ -45,14 +52,14 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
         last += [
-            structlog.processors.format_exc_info,
+            tell_failure,
             structlog.processors.EventRenamer("message"),
             redact,
             structlog.processors.JSONRenderer(),
         ]
     else:
         last += [
-            structlog.processors.format_exc_info,
+            tell_failure,
             redact,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ]
@@ -63,14 +70,56 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log_level.upper())
-    # Every step of theirs is an info, or has an address in it that may be secret.
-    for name in ("alembic", "sqlalchemy", "httpx", "httpcore"):
+    # Every step of theirs is told, or has an address in it that may be secret.
+    for name in ("alembic", "sqlalchemy", "httpx", "httpcore", "markdown_it"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.setLevel(logging.NOTSET)
         logger.propagate = True
+
+
+def tell_failure(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Put in place of an exception what it was and where, in one line."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["exception"] = failure(error)
+    if event.get("logger") == "asyncio":  # further lines show the exception and paths of files
+        for key in ("event", "message"):
+            if isinstance(event.get(key), str):
+                event[key] = event[key].partition("\n")[0]
+    return event
+
+
+def failure(error: BaseException, depth: int = _DEEPEST) -> str:
+    """An exception as `type: words at module:line function < caller …`, with what it came from."""
+    frames: list[str] = []
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "?")
+        frames.append(f"{module}:{line} {frame.f_code.co_name}")
+    told = type(error).__name__
+    if words := _words(error):
+        told += f": {words}"
+    if frames:
+        told += f" at {' < '.join(reversed(frames[-_FRAMES:]))}"
+    if depth == 0:
+        return told
+    if isinstance(error, BaseExceptionGroup):
+        told += f" of [{'; '.join(failure(each, depth - 1) for each in error.exceptions[:4])}]"
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return told if before is None else f"{told} from {failure(before, depth - 1)}"
+
+
+def _words(error: BaseException) -> Any:
+    """What an exception says, if that is nobody's content."""
+    match error:
+        case OSError():
+            return error.strerror
+        case CollabError() | sqlite3.Error():
+            return str(error)
+    return None
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

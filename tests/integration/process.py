@@ -18,7 +18,7 @@ _START_SECONDS = 30
 _STOP_SECONDS = 20
 _PORTS = range(16_000, 32_000)
 _LISTENING = "listening on"
-_DEFECTS = ("Traceback", "Warning:")
+_DEFECTS = ('"exception": ', "Traceback", "Warning:")
 
 
 def free_port() -> int:
