@@ -10,6 +10,8 @@ import anyio
 import structlog
 
 from collab.errors import StoreFailure
+from collab.measured import store_call
+from collab.metrics import GROUP_DOCUMENTS
 from collab.storage import Append, AppendResult, Store
 from collab.wakeup import Wakeup
 
@@ -56,8 +58,10 @@ class Committer:
                     pending.done.set()
 
     async def _commit(self, group: list[_Pending]) -> None:
+        GROUP_DOCUMENTS.observe(len(group))
         try:
-            results = await self._store.append([pending.batch for pending in group])
+            with store_call("append", documents=len(group)):
+                results = await self._store.append([pending.batch for pending in group])
             for pending, result in zip(group, results, strict=True):
                 pending.result = result
         except StoreFailure as failure:

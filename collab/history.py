@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collab.errors import BelowFloor, DocumentBroken
+from collab.measured import store_call
 from collab.storage import Store
 from collab.words import Commit
 
@@ -24,7 +25,7 @@ class History:
 
     async def page(self, after: int) -> list[Commit]:
         """The next commits after `after`, empty at the head; raises as `Store.read`."""
-        return await self._store.read(self._id, self._epoch, after, _PAGE_COMMITS)
+        return await self._read(after, _PAGE_COMMITS)
 
     async def between(self, after: int, until: int, max_bytes: int | None = None) -> list[Commit]:
         """Commits `after + 1 … until`, which must exist; raises as `Store.read`.
@@ -35,9 +36,7 @@ class History:
         commits: list[Commit] = []
         total, version = 0, after
         while version < until:
-            page = await self._store.read(
-                self._id, self._epoch, version, min(_PAGE_COMMITS, until - version)
-            )
+            page = await self._read(version, min(_PAGE_COMMITS, until - version))
             if not page:
                 raise DocumentBroken(f"the log ends at {version}, before {until}")
             commits += page
@@ -46,3 +45,7 @@ class History:
             if max_bytes is not None and total > max_bytes:
                 raise BelowFloor(after, version)
         return commits
+
+    async def _read(self, after: int, limit: int) -> list[Commit]:
+        with store_call("read", document=self._id):
+            return await self._store.read(self._id, self._epoch, after, limit)

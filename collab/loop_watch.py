@@ -10,6 +10,8 @@ from collections import deque
 import anyio
 import structlog
 
+from collab.metrics import STALL_SECONDS
+
 _log = structlog.stdlib.get_logger(__name__)
 
 _EVERY_SECONDS = 0.1
@@ -32,6 +34,7 @@ class LoopWatch:
 
     def note(self, stall_seconds: float) -> None:
         """One more measurement."""
+        STALL_SECONDS.observe(stall_seconds)
         self._windows[-1] = max(self._windows[-1], stall_seconds)
         if stall_seconds >= _TELL_SECONDS:
             _log.warning("the loop stalled", milliseconds=round(stall_seconds * 1000))

@@ -20,10 +20,13 @@ from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restart
 from collab.history import History
 from collab.loading import load_authority
 from collab.loop_watch import LoopWatch
+from collab.measured import store_call
+from collab.metrics import OPEN_SECONDS
 from collab.session import Session
 from collab.settings import Settings
 from collab.snapshotter import Snapshotter
 from collab.storage import NewDocument, Store
+from collab.tracing import span
 from collab.types.known import document_type
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -174,7 +177,9 @@ class Registry:
     async def _tend(self, entry: _Entry, create: str | None) -> None:
         """One document's life: load, run, save, forget. Nothing that breaks it goes further."""
         try:
-            session = await self._load(entry.id, create)
+            structlog.contextvars.clear_contextvars()  # it is not the opener's alone
+            with span("open", document=entry.id), OPEN_SECONDS.time():
+                session = await self._load(entry.id, create)
             entry.session = session
             if self._draining:
                 session.close()
@@ -203,7 +208,8 @@ class Registry:
             entry.session.end(error)
 
     async def _load(self, id: str, create: str | None) -> Session:
-        loaded = await self.store.load(id)
+        with store_call("load", document=id):
+            loaded = await self.store.load(id)
         if loaded is None and create is not None:
             await self._create(id, create)
             loaded = await self.store.load(id)
@@ -253,7 +259,8 @@ class Registry:
             await anyio.sleep(_POLL_SECONDS)
             sessions = self.sessions()
             try:
-                polled = await self.store.poll([session.id for session in sessions])
+                with store_call("poll", documents=len(sessions)):
+                    polled = await self.store.poll([session.id for session in sessions])
             except CollabError as error:
                 _log.warning("polling failed", reason=str(error))
                 continue

@@ -7,6 +7,7 @@ state only. Knows nothing of sockets, of frames' formats or of operations' forma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -25,6 +26,7 @@ from collab.errors import (
 from collab.history import History
 from collab.inbox import Inbox, Submission
 from collab.loading import replay
+from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
 from collab.presence import MessageBoard, PresenceBoard
 from collab.storage import Append, AppendResult
 from collab.types import DocumentType
@@ -204,6 +206,11 @@ class Session:
         self._inbox.put(submission)
         self._wakeup.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many edits have been submitted and not taken."""
+        return len(self._inbox)
+
     async def room(self) -> None:
         """Return when the inbox is below its bound, or nobody will read it any more."""
         await self._inbox.room()
@@ -281,9 +288,11 @@ class Session:
         """Give a batch its place in the log, however often others are faster."""
         unknown = StoreFailure("whether the edit was stored is not known, send it again")
         outcomes: Sequence[Outcome | None] = [unknown] * len(submissions)
+        started = perf_counter()
         try:
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
+                CONFLICTS.inc()
                 await self._catch_up()
                 staged = await self._stage(submissions)
             outcomes = staged.outcomes
@@ -297,7 +306,11 @@ class Session:
                     left.append(submission)
                 else:
                     submission.answer(outcome)
+                if isinstance(outcome, CollabError):
+                    reject("edit", outcome.code)
             self._inbox.put_back(left)
+            BATCH_EDITS.observe(len(submissions))
+            COMMIT_SECONDS.observe(perf_counter() - started)
 
     async def _stage(self, submissions: list[Submission]) -> Staged:
         """Stage against the newest state; reads the log first where an edit's base asks for it."""
@@ -324,6 +337,7 @@ class Session:
         match result:
             case AppendResult.OK:
                 self._authority.adopt(staged)
+                COMMITS.inc(len(staged.commits))
                 self._advanced()
                 return True
             case AppendResult.CONFLICT:

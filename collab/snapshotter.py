@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from collab.errors import CollabError
+from collab.measured import store_call
 from collab.session import Session
 from collab.storage import Store
 from collab.wakeup import Wakeup
@@ -72,7 +73,8 @@ class Snapshotter:
     async def _save(self, session: Session) -> None:
         if session.version > session.snapshot_version:
             snapshot = session.snapshot()
-            await self._store.save_snapshot(session.id, session.epoch, snapshot)
+            with store_call("snapshot", document=session.id, bytes=len(snapshot.content)):
+                await self._store.save_snapshot(session.id, session.epoch, snapshot)
             session.snapshot_version = max(session.snapshot_version, snapshot.version)
         if self._history_days is not None:
             before = self._now() - int(self._history_days * _MS_PER_DAY)

@@ -11,6 +11,8 @@ from collab.types.delta import RICHTEXT, TEXT
 from collab.types.yjs import YJS
 
 _KNOWN: dict[str, DocumentType] = {kind.name: kind for kind in (TEXT, RICHTEXT, YJS)}
+TYPES = tuple(_KNOWN)
+"""The names."""
 
 
 def document_type(name: str) -> DocumentType:

@@ -1,0 +1,149 @@
+"""The other workers of this machine, asked over unix sockets in a directory of their server.
+
+Each worker has a socket there under its node's name, and answers whoever connects with what it has
+to say. Owns that exchange, its time and its size. Knows nothing of what is said. A worker that has
+died refuses, and is forgotten; one that does not answer in time is counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+import structlog
+from anyio.abc import SocketStream
+
+from collab.errors import ConfigurationError
+
+ANSWER_SECONDS: Final = 1.0
+
+_MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+_MAX_ASKING: Final = 16  # workers that are answered at the same time
+_SUFFIX: Final = ".metrics"
+_PRIVATE: Final = 0o700
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the others said, and how many of them said nothing in time."""
+
+    said: list[bytes]
+    silent: int
+
+
+class Siblings:
+    """The others in `directory`; None: there are none. Made by `open_siblings`."""
+
+    def __init__(self, directory: Path | None, own: Path | None) -> None:
+        self._directory = directory
+        self._own = own
+
+    async def ask(self) -> Answers:
+        """Ask all of them at the same time; takes ANSWER_SECONDS at most."""
+        said: list[bytes] = []
+        silent = 0
+
+        async def ask_one(path: Path) -> None:
+            nonlocal silent
+            answer = await _ask(path)
+            if answer is None:
+                silent += 1
+            elif answer:
+                said.append(answer)
+
+        if self._directory is not None:
+            async with anyio.create_task_group() as tasks:
+                for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
+                    if path != self._own:
+                        tasks.start_soon(ask_one, path)
+        return Answers(said, silent)
+
+
+@asynccontextmanager
+async def open_siblings(
+    directory: Path | None, name: str, answer: Callable[[], Awaitable[bytes]]
+) -> AsyncIterator[Siblings]:
+    """Be one of the workers in `directory` for the length of the block; None: be alone.
+
+    Raises ConfigurationError if the directory is of no use.
+    """
+    if directory is None:
+        yield Siblings(None, None)
+        return
+    _check(directory)
+    own = directory / f"{name}{_SUFFIX}"
+    # Under another name until it listens: who refuses under its own name counts as dead.
+    unready = own.with_suffix(".starting")
+    busy = anyio.CapacityLimiter(_MAX_ASKING)
+
+    async def tell(stream: SocketStream) -> None:
+        async with stream:
+            with anyio.move_on_after(ANSWER_SECONDS), suppress(anyio.BrokenResourceError):
+                async with busy:
+                    await stream.send(await answer())
+
+    try:
+        listener = await anyio.create_unix_listener(unready, mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"COLLAB_WORKERS_DIRECTORY cannot hold a socket: {error.strerror or 'path too long'}"
+        ) from None
+    async with listener, anyio.create_task_group() as tasks:
+        os.replace(unready, own)
+        tasks.start_soon(listener.serve, tell)
+        try:
+            yield Siblings(directory, own)
+        finally:
+            own.unlink(missing_ok=True)
+            tasks.cancel_scope.cancel()
+
+
+def _check(directory: Path) -> None:
+    try:
+        found = directory.stat()
+    except OSError:
+        raise ConfigurationError("COLLAB_WORKERS_DIRECTORY is not a directory") from None
+    if not directory.is_dir():
+        raise ConfigurationError("COLLAB_WORKERS_DIRECTORY is not a directory")
+    if found.st_uid != os.geteuid() or found.st_mode & 0o777 & ~_PRIVATE:
+        raise ConfigurationError(
+            "COLLAB_WORKERS_DIRECTORY must belong to this user and be open to nobody else"
+        )
+
+
+async def _ask(path: Path) -> bytes | None:
+    """What the worker says; empty if it is dead, None if it did not say all of it in time."""
+    answer = bytearray()
+    with anyio.move_on_after(ANSWER_SECONDS):
+        try:
+            before = os.stat(path)
+            async with await anyio.connect_unix(path) as stream:
+                async for piece in stream:
+                    answer += piece
+                    if len(answer) > _MAX_ANSWER_BYTES:
+                        _log.warning("a worker says too much", worker=path.stem)
+                        return None
+        except FileNotFoundError:
+            return b""
+        except ConnectionRefusedError:
+            _forget(path, before)
+            return b""
+        except (OSError, anyio.BrokenResourceError):
+            return None
+        return bytes(answer)
+    return None
+
+
+def _forget(path: Path, seen: os.stat_result) -> None:
+    """Take the socket of a dead worker away, unless another one has its place by now."""
+    with suppress(OSError):
+        now = os.stat(path)
+        if (now.st_ino, now.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
+            path.unlink()
