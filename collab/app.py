@@ -12,9 +12,13 @@ from fastapi import FastAPI
 
 from collab import __version__
 from collab.catalog import Catalog
+from collab.metrics import node_name
+from collab.pace import Paces
 from collab.registry import open_registry
+from collab.scrape import open_scraper
 from collab.settings import Settings, load_settings
 from collab.storage.connect import open_store
+from collab.tracing import exporting
 from collab.types.yjs_trial import Trial
 from collab.web import api, hocuspocus, pages, socket, ywebsocket
 from collab.web.auth import Authenticator
@@ -31,11 +35,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with Trial() as app.state.trial:
+            node = node_name()
             async with (
+                exporting(settings.otlp_endpoint, node),
                 open_store(settings.database_url) as store,
                 open_registry(store, settings) as registry,
+                open_scraper(registry, node, settings.workers_directory) as scraper,
             ):
                 app.state.registry = registry
+                app.state.scraper = scraper
                 app.state.catalog = Catalog(store, registry, settings)
                 app.state.drain = registry.drain
                 yield
@@ -50,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.auth = Authenticator(settings)
+    app.state.paces = Paces(settings.requests_per_second)
     app.state.connections = Connections(settings)
     api.install(app)
     pages.install(app)

@@ -27,6 +27,7 @@ from collab.errors import (
     TooLarge,
 )
 from collab.greeting import Greeter, access_name, presence_entry
+from collab.metrics import reject
 from collab.peer import Peer, Wire
 from collab.presence import Message, Presence, with_name
 from collab.protocols import native
@@ -105,6 +106,7 @@ class NativePeer(Peer[str, str]):
                 case native.Hello():
                     raise Malformed("hello comes once, as the first frame")
         except (NotAllowed, TooLarge) as refusal:
+            reject("signal", refusal.code)
             self._refuse(None, refusal)
 
     def _submit(self, message: native.SubmitEdit) -> None:
@@ -112,6 +114,7 @@ class NativePeer(Peer[str, str]):
         try:
             operation = self._session.type.parse(raw)
         except InvalidOperation as error:
+            reject("edit", error.code)
             self._refuse(message.seq, error)
             return
         edit = Edit(

@@ -342,6 +342,20 @@ class Settings(BaseSettings):
         "COLLAB_LOG_LEVEL", "info", "debug, info, warning, error or critical"
     )
 
+    # Operators -------------------------------------------------------------------------------
+
+    workers_directory: Path | None = _variable(
+        "COLLAB_WORKERS_DIRECTORY",
+        None,
+        "private directory where the workers of this machine find each other to answer /metrics "
+        "together; absent: each answers alone",
+    )
+    otlp_endpoint: str | None = _variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        None,
+        "where traces are sent, if the OpenTelemetry SDK is installed; absent: nowhere",
+    )
+
     _by_option: frozenset[str] = PrivateAttr(default=frozenset())
 
     def name_of(self, setting: str) -> str:

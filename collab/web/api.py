@@ -8,18 +8,21 @@ from starlette.middleware.cors import CORSMiddleware
 
 from collab.settings import Settings
 from collab.web import (
+    access,
     content,
     describe,
     documents,
     edits,
     events,
     health,
+    metrics,
     people,
     problems,
     tokens,
 )
 from collab.web.guard import Guard
 from collab.web.headers import SafeHeaders
+from collab.web.observed import HEADER, Observed
 
 _ASKED_HEADERS = (
     "Accept",
@@ -30,14 +33,14 @@ _ASKED_HEADERS = (
     "If-None-Match",
     "Last-Event-ID",
 )
-_TOLD_HEADERS = ("ETag", "Collab-Epoch", "Collab-Version", "Location", "Retry-After")
+_TOLD_HEADERS = ("ETag", "Collab-Epoch", "Collab-Version", "Location", "Retry-After", HEADER)
 
 
 def install(app: FastAPI) -> None:
     """Add the HTTP API to `app`, whose state has `settings` already, and, when it serves,
     `catalog`, `registry` and `auth`."""
     problems.install(app)
-    for module in (documents, content, edits, events, people, tokens, health):
+    for module in (access, documents, content, edits, events, people, tokens, health, metrics):
         app.include_router(module.router)
     app.add_middleware(Guard)
     settings: Settings = app.state.settings
@@ -52,4 +55,5 @@ def install(app: FastAPI) -> None:
             max_age=3600,
         )
     app.add_middleware(SafeHeaders)
+    app.add_middleware(Observed)
     app.openapi = lambda: describe.describe(app)  # type: ignore[method-assign]

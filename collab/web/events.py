@@ -24,6 +24,7 @@ from collab.registry import Registry
 from collab.session import Session
 from collab.settings import Settings
 from collab.web.answers import head_text, parse_head
+from collab.web.connection_log import connected
 from collab.web.connections import Connections
 from collab.web.dependencies import DocumentId, Reader, TheRegistry, TheSettings
 from collab.words import Access, Head
@@ -157,11 +158,13 @@ async def _keep_alive(wire: EventWire) -> None:
 
 
 async def _serve(peer: NativePeer, wire: EventWire) -> None:
-    try:
-        await peer.run()
-    except CollabError as error:
-        with anyio.move_on_after(2):
-            await wire.close(error)
+    with connected("events") as refused:
+        try:
+            await peer.run()
+        except CollabError as error:
+            refused(error)
+            with anyio.move_on_after(2):
+                await wire.close(error)
 
 
 class EventWire:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from collab import errors
+from collab.metrics import reject
 from collab.web.answers import answers_head
 
 MEDIA_TYPE = "application/problem+json"
@@ -84,6 +85,7 @@ def problem(
     **fields: Any,
 ) -> Response:
     """The response that tells of a refusal."""
+    reject("request", code)
     body = {
         "type": f"urn:collab:problem:{code}",
         "title": title_of(code),

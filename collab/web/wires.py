@@ -17,6 +17,7 @@ from collab.peer import Disconnected
 from collab.settings import Settings
 from collab.web import problems
 from collab.web.closing import close_code, close_reason
+from collab.web.connection_log import connected
 from collab.web.connections import Connections
 from collab.web.origins import origin_allowed
 
@@ -98,15 +99,17 @@ async def _converse(
 ) -> None:
     offered = websocket.scope.get("subprotocols", ())
     await websocket.accept(next((name for name in offered if name in subprotocols), None))
-    try:
-        await talk()
-    except Disconnected:
-        return
-    except CollabError as error:
-        await _close(websocket, code_of(error), close_reason(error))
-    except Exception:
-        _log.exception("connection failed")
-        await _close(websocket, _INTERNAL_ERROR, "internal: the server failed here")
+    with connected("websocket") as refused:
+        try:
+            await talk()
+        except Disconnected:
+            return
+        except CollabError as error:
+            refused(error)
+            await _close(websocket, code_of(error), close_reason(error))
+        except Exception:
+            _log.exception("connection failed")
+            await _close(websocket, _INTERNAL_ERROR, "internal: the server failed here")
 
 
 async def _next(websocket: WebSocket) -> Message:
