@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import anyio
@@ -109,9 +109,9 @@ class YjsPeer(Peer[Heard, bytes]):
             case ywebsocket.SyncStep2(update=update):
                 # It has heard our step 1, so what it shows from now on it may have heard from us.
                 self._introduced = True
-                self._submit(update)
+                self._submit(update, self._answer_step_2)
             case ywebsocket.SyncUpdate(update=update):
-                self._submit(update)
+                self._submit(update, self._answer)
             case ywebsocket.Awareness(entries=entries):
                 self._check_signal()
                 self._show(entries)
@@ -120,9 +120,12 @@ class YjsPeer(Peer[Heard, bytes]):
                 self._presence_cursor = -1
                 self.wake()
 
-    def _submit(self, update: bytes) -> None:
+    def _submit(self, update: bytes, answer: Callable[[Outcome], None]) -> None:
         edit = Edit(self.author, 0, None, YJS.parse(update), b"", self.user)
-        self._submit_edit(edit, self._answer)
+        self._submit_edit(edit, answer)
+
+    def _answer_step_2(self, outcome: Outcome) -> None:
+        self._answer(outcome)
 
     def _answer(self, outcome: Outcome) -> None:
         match outcome:
@@ -174,12 +177,12 @@ class YjsPeer(Peer[Heard, bytes]):
     def _show_one(self, entry: AwarenessEntry, *, introduces: bool) -> bool:
         board = self._session.presence
         key = str(entry.client_id)
-        owner, known = board.owner(key), board.last_version(key)
+        owner, shown, known = board.owner(key), board.shown(key), board.last_version(key)
         if owner is self:
             if entry.state is None:
                 return self._withdraw(entry.client_id)
             return self._change(entry, known or 0)
-        if owner is not None and not (introduces and self._same_user(owner)):
+        if shown is not None and not (introduces and self._same_user(shown)):
             return False
         if entry.state is None or len(entry.state) > self._settings.max_presence_bytes:
             return False
@@ -219,7 +222,9 @@ class YjsPeer(Peer[Heard, bytes]):
     def _put_up(self, entry: AwarenessEntry, clock: int) -> None:
         assert entry.state is not None
         state = self._shown_states[entry.client_id] = self._named(entry.state)
-        presence = Presence(str(entry.client_id), self.user, msgspec.Raw(state), clock)
+        presence = Presence(
+            str(entry.client_id), self.user, msgspec.Raw(state), clock, clocked=True
+        )
         self._session.presence.put(presence, self)
 
     def _named(self, state: str) -> bytes:
@@ -228,8 +233,9 @@ class YjsPeer(Peer[Heard, bytes]):
             return state.encode()
         return bytes(with_name(state.encode(), self.name, within="user"))
 
-    def _same_user(self, owner: object) -> bool:
-        return isinstance(owner, YjsPeer) and owner.user == self.user
+    def _same_user(self, shown: Presence) -> bool:
+        """Whether it may be our client's, from a connection of before, to this node or another."""
+        return shown.clocked and shown.user == self.user
 
     # What goes out --------------------------------------------------------------------------------
 
@@ -265,7 +271,15 @@ class YjsPeer(Peer[Heard, bytes]):
 
 
 class HocuspocusPeer(YjsPeer):
-    """One document of a Hocuspocus connection."""
+    """One document of a Hocuspocus connection.
+
+    The provider counts what is not saved: one for each update it sends and one for its first step
+    2; a status that something is durable takes one away, also when it is about another step 2. So
+    a step 2 is asked for once for each that was refused, and never without one.
+    """
+
+    _refused = 0  # what the provider counts as not saved, and the server has no right to save
+    _asking = False  # whether a step 2 that makes good for one of them is on its way
 
     def _receive(self, frame: Heard) -> None:
         if isinstance(frame, hocuspocus.Stateless):
@@ -277,7 +291,22 @@ class HocuspocusPeer(YjsPeer):
         """Exactly one status for every update or step 2: the provider counts them."""
         saved = not isinstance(outcome, CollabError)
         self._put(hocuspocus.encode_body(hocuspocus.SyncStatus(saved)))
+        if isinstance(outcome, NotAllowed):
+            self._refused += 1
         super()._answer(outcome)
+
+    def _answer_step_2(self, outcome: Outcome) -> None:
+        asked, self._asking = self._asking, False
+        if asked and (not isinstance(outcome, CollabError) or isinstance(outcome, NotAllowed)):
+            # Saved, it makes good for one; refused, it is none that the provider counts.
+            self._refused -= 1
+        self._answer(outcome)
+        self._ask_for_refused()
+
+    def _ask_for_refused(self) -> None:
+        if self._refused and self._may_write() and not self._asking:
+            self._asking = True
+            self._put(self._step_1())
 
     def _deny(self, refusal: CollabError) -> None:
         """The status says it."""
@@ -287,8 +316,7 @@ class HocuspocusPeer(YjsPeer):
 
     def _access_changed(self) -> None:
         self._put(self._scope_frame())
-        if self._may_write():
-            self._put(self._step_1())
+        self._ask_for_refused()
 
     def confirm(self, access: Access) -> None:
         """The client has shown another token: this is what it may do now."""

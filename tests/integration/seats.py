@@ -233,6 +233,7 @@ class HocuspocusSeat(YjsSeat):
     def __init__(self, socket: ClientConnection, document: str, shown: str | None) -> None:
         super().__init__(socket)
         self._document = document
+        self._refused = 0
         self.shown = shown
 
     def _encode(self, message: Any) -> bytes:
@@ -259,13 +260,16 @@ class HocuspocusSeat(YjsSeat):
 
     async def told(self) -> str:
         right = await self._scope()
-        if right == "write":
+        # What was refused is asked for again, each time: the provider counts.
+        while right == "write" and self._refused:
             await self.answer(await self.hear(ywebsocket.SyncStep1))
             assert (await self.hear(hocuspocus.SyncStatus)).durable
+            self._refused -= 1
         return right
 
     async def saved(self, text: str) -> bool:
         status: hocuspocus.SyncStatus = await self.hear(hocuspocus.SyncStatus)
+        self._refused += not status.durable
         return status.durable
 
     async def closed(self) -> int:

@@ -248,6 +248,63 @@ async def test_a_right_that_changes_is_told_and_counts_at_once() -> None:
         assert text((await ada.next(ywebsocket.SyncUpdate)).update) == "a"
 
 
+async def test_a_provider_is_asked_once_for_each_refusal_that_it_counts_as_unsaved() -> None:
+    """For its first step 2 and for each update it counts one more; each status of something saved
+    takes one away, whatever it was for: were there more of these, it would call saved what is not.
+    """
+
+    def answers(line: Line) -> list[bytes]:
+        return [each for each in waiting(line) if each[:1] == b"\x08" or each[:2] == b"\x00\x00"]
+
+    async with room() as made:
+        editor, ada = Editor(), made.dial(HocuspocusPeer, Access.READ)
+        await ada.next(ywebsocket.SyncStep1)
+        ada.say(editor.type("a"))
+        for letter in "bc":
+            ada.say(editor.type(letter))
+        ada.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+        for _ in range(4):
+            assert await ada.frame() == b"\x08\x00"
+        [peer] = made.session().followers()
+        assert isinstance(peer, HocuspocusPeer)
+        peer.change_access(Access.WRITE)
+        for _ in range(4):
+            vector = (await ada.next(ywebsocket.SyncStep1)).state_vector
+            ada.say(ywebsocket.SyncStep2(editor.doc.get_update(vector)))
+            while await ada.frame() != b"\x08\x01":
+                pass
+        peer.confirm(Access.WRITE)  # a fresh token: nothing is owed, so nothing is asked
+        ada.say(editor.type("d"))
+        frames = [await ada.frame() for _ in range(3)]
+        assert [frame for frame in frames if frame[:2] == b"\x00\x00"] == []
+        assert answers(ada) == []
+        assert made.session().version == 2
+
+
+async def test_what_is_asked_for_again_and_refused_again_is_owed_once() -> None:
+    async with room() as made:
+        editor, ada = Editor(), made.dial(HocuspocusPeer, Access.READ)
+        await ada.next(ywebsocket.SyncStep1)
+        ada.say(editor.type("a"))
+        assert await ada.frame() == b"\x08\x00"
+        [peer] = made.session().followers()
+        assert isinstance(peer, HocuspocusPeer)
+        peer.change_access(Access.WRITE)
+        await ada.next(ywebsocket.SyncStep1)
+        peer.change_access(Access.READ)
+        ada.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+        while await ada.frame() != b"\x08\x00":
+            pass
+        peer.change_access(Access.WRITE)
+        await ada.next(ywebsocket.SyncStep1)
+        ada.say(ywebsocket.SyncStep2(editor.doc.get_update()))
+        while await ada.frame() != b"\x08\x01":
+            pass
+        ada.say(editor.type("b"))
+        frames = [await ada.frame() for _ in range(3)]
+        assert [frame for frame in frames if frame[:2] == b"\x00\x00"] == []
+
+
 async def test_awareness_bears_the_name_its_owner_signed_in_with() -> None:
     async with room() as made:
         ada, bob = made.dial(name="Ada Lovelace"), made.dial()
