@@ -111,6 +111,8 @@ class Authorizer:
     def __init__(self, store: Store, now: Callable[[], int]) -> None:
         self._store = store
         self._now = now
+        self.announce: Callable[[int], None] = lambda version: None
+        """Told of the access version after every change made here, once it is stored."""
         self._version = 0  # what every standing here has heard of
         self._doubtful = False  # whether a change may have been stored without our knowing
         self._granted = False  # whether anything was ever granted
@@ -162,6 +164,8 @@ class Authorizer:
             self._doubtful = True
             raise
         self._apply(stored)
+        if stored:
+            self.announce(stored[-1].version)
         return stored
 
     async def stored(

@@ -7,7 +7,7 @@ gets the newest presence, and the messages that are still kept. Nothing here is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -18,95 +18,238 @@ _RENEW_SECONDS = 0.5
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """What a peer shows of itself; positions in `state` are as of `version`. None: it left."""
+    """What a peer shows of itself; positions in `state` are as of `version`. None: it left.
+
+    `clocked`: the version is a clock instead, and readers ignore what does not rise.
+    """
 
     author: str
     user: str | None
     state: Any
     version: int
+    clocked: bool = False
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A presence and what tells which of two is newer, on whatever nodes they were shown.
+
+    `claim` grows when an author gets another owner, `change` with every change of one owner's.
+    """
+
+    presence: Presence
+    claim: int
+    change: int
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """A presence on the board, or a departure."""
+
+    stamp: int
+    shown: Shown
+    owner: object
+    local: bool
+
+    @property
+    def presence(self) -> Presence:
+        return self.shown.presence
 
 
 class PresenceBoard:
-    """The newest presence per author. `stamp` counts the changes; a reader's cursor is a stamp."""
+    """The newest presence per author. `stamp` counts the changes; a reader's cursor is a stamp.
 
-    def __init__(self) -> None:
+    Owners are peers of this node, or stand for other nodes. The newest claim to an author wins, on
+    every node, and its owner alone can change it or take it away. `now` (ms) makes claims of
+    different nodes comparable; it need not be exact, for a claim is above all that its node knows.
+    `renewals` counts how often readers here needed everybody shown anew.
+    """
+
+    def __init__(self, now: Callable[[], int] = lambda: 0) -> None:
         self.stamp = 0
-        self._entries: dict[str, tuple[int, Presence, object]] = {}  # in order of stamp
-        self._departures: dict[str, tuple[int, Presence]] = {}
+        self.renewals = 0
+        self.newest_change = 0
+        self._now = now
+        self._entries: dict[str, _Entry] = {}  # in order of stamp
+        self._departures: dict[str, _Entry] = {}
+        self._outdone: dict[str, object] = {}  # owners here that lost an author to another node
         self._told_since = 0
         self._renewed_at = -_RENEW_SECONDS
 
-    def put(self, presence: Presence, owner: object) -> None:
-        """Show `presence` for its author until `owner` takes it away or another put replaces it."""
-        self.stamp += 1
-        self._entries.pop(presence.author, None)
-        self._departures.pop(presence.author, None)
-        self._entries[presence.author] = (self.stamp, presence, owner)
+    # Owners of this node --------------------------------------------------------------------------
+
+    def put(self, presence: Presence, owner: object) -> bool:
+        """Show `presence` for its author until `owner` takes it away or another put replaces it.
+
+        False if nothing was done: another node has taken the author over from this owner.
+        """
+        author = presence.author
+        entry = self._entries.get(author)
+        if entry is not None and not entry.local and self._outdone.get(author) is owner:
+            return False
+        change = self._next_change()
+        claim = entry.shown.claim if entry is not None and entry.owner is owner else change
+        self._outdone.pop(author, None)
+        self._show(Shown(presence, claim, change), owner, local=True)
+        return True
 
     def remove(self, author: str, owner: object, *, version: int | None = None) -> bool:
         """Take the author's presence away if `owner` put it there; False if it did not.
 
         `version` is the departure's, by default that of what was shown.
         """
+        if self._outdone.get(author) is owner:
+            del self._outdone[author]
         entry = self._entries.get(author)
-        if entry is None or entry[2] is not owner:
+        if entry is None or entry.owner is not owner:
             return False
-        del self._entries[author]
-        self.stamp += 1
-        shown = entry[1]
+        presence = entry.presence
         left = msgspec.structs.replace(
-            shown, state=None, version=shown.version if version is None else version
+            presence, state=None, version=presence.version if version is None else version
         )
-        self._departures[author] = (self.stamp, left)
-        if len(self._departures) > _MAX_DEPARTURES:
-            oldest = next(iter(self._departures))
-            self._told_since = self._departures.pop(oldest)[0]
+        self._depart(Shown(left, entry.shown.claim, self._next_change()), local=True)
         return True
 
     def renew(self, now: float) -> float:
-        """Show everybody once more, each with the next version; at most twice a second.
+        """Have everybody whose version is a clock shown once more, with the next one: here at once,
+        by other nodes soon. At most twice a second.
 
         Returns 0, or in how many seconds it may be asked for again: then nothing was done.
         """
+        wait = self.renew_own(now)
+        if not wait:
+            self.renewals += 1
+        return wait
+
+    def renew_own(self, now: float) -> float:
+        """The same, of this node's owners only."""
         wait = self._renewed_at + _RENEW_SECONDS - now
         if wait > 0:
             return wait
         self._renewed_at = now
-        for _, presence, owner in list(self._entries.values()):
-            self.put(msgspec.structs.replace(presence, version=presence.version + 1), owner)
+        for entry in list(self._entries.values()):
+            presence = entry.presence
+            if entry.local and presence.clocked:
+                renewed = msgspec.structs.replace(presence, version=presence.version + 1)
+                self.put(renewed, entry.owner)
         return 0
+
+    # Other nodes ----------------------------------------------------------------------------------
+
+    def hear(self, heard: Shown, owner: object) -> bool:
+        """Take over what another node, `owner`, shows; False if something newer is known.
+
+        A clock is raised above what readers here have seen, where it is not already.
+        """
+        presence = heard.presence
+        author = presence.author
+        self.newest_change = max(self.newest_change, heard.change)
+        entry = self._entries.get(author)
+        known = entry or self._departures.get(author)
+        if known is not None:
+            if (heard.claim, heard.change) <= (known.shown.claim, known.shown.change):
+                return False
+            if presence.clocked and presence.version <= known.presence.version:
+                presence = msgspec.structs.replace(presence, version=known.presence.version + 1)
+        if entry is not None and entry.local:
+            self._outdone[author] = entry.owner
+        heard = Shown(presence, heard.claim, heard.change)
+        if presence.state is None:
+            self._depart(heard, local=False)
+        else:
+            self._show(heard, owner, local=False)
+        return True
+
+    def forget(self, owner: object, keep: Collection[str] = (), until: int | None = None) -> bool:
+        """Take away what another node shows, but for `keep` and what is newer than `until`.
+
+        False if there was nothing.
+        """
+        gone = [
+            entry.shown
+            for author, entry in self._entries.items()
+            if entry.owner is owner
+            and author not in keep
+            and (until is None or entry.shown.change <= until)
+        ]
+        for presence, claim, change in map(msgspec.structs.astuple, gone):
+            left = msgspec.structs.replace(
+                presence, state=None, version=presence.version + presence.clocked
+            )
+            # Without word of its leaving it is taken back as soon as it is heard of again.
+            self._depart(Shown(left, claim, change - 1 if until is None else until), local=False)
+        return bool(gone)
+
+    def own(self) -> list[Shown]:
+        """All that owners of this node show."""
+        return [entry.shown for entry in self._entries.values() if entry.local]
+
+    def own_changes_after(self, stamp: int) -> list[Shown]:
+        """What owners of this node changed after `stamp`, departures that are remembered included,
+        oldest first."""
+        changed = _newest(self._entries, stamp) + _newest(self._departures, stamp)
+        changed.sort(key=lambda entry: entry.stamp)
+        return [entry.shown for entry in changed if entry.local]
+
+    # Readers --------------------------------------------------------------------------------------
 
     def owner(self, author: str) -> object | None:
         """Who put the author's presence there, while it is shown."""
         entry = self._entries.get(author)
-        return None if entry is None else entry[2]
+        return None if entry is None else entry.owner
+
+    def shown(self, author: str) -> Presence | None:
+        """The author's presence, while it is shown."""
+        entry = self._entries.get(author)
+        return None if entry is None else entry.presence
 
     def last_version(self, author: str) -> int | None:
         """The version of the author's presence, or of its departure while that is remembered."""
         entry = self._entries.get(author) or self._departures.get(author)
-        return None if entry is None else entry[1].version
+        return None if entry is None else entry.presence.version
 
     def everyone(self) -> list[Presence]:
         """All there are."""
-        return [presence for _, presence, _ in self._entries.values()]
+        return [entry.presence for entry in self._entries.values()]
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def changes_after(self, stamp: int) -> tuple[list[Presence], bool]:
         """What changed after `stamp`, oldest first, and whether it is all there are instead."""
         if stamp < self._told_since:
             return self.everyone(), True
-        changed = [(at, presence) for at, presence, _ in _newest(self._entries, stamp)]
-        changed += _newest(self._departures, stamp)
-        changed.sort(key=lambda change: change[0])
-        return [presence for _, presence in changed], False
+        changed = _newest(self._entries, stamp) + _newest(self._departures, stamp)
+        changed.sort(key=lambda entry: entry.stamp)
+        return [entry.presence for entry in changed], False
+
+    def _next_change(self) -> int:
+        self.newest_change = max(self._now(), self.newest_change + 1)
+        return self.newest_change
+
+    def _show(self, shown: Shown, owner: object, *, local: bool) -> None:
+        author = shown.presence.author
+        self.stamp += 1
+        self._entries.pop(author, None)
+        self._departures.pop(author, None)
+        self._entries[author] = _Entry(self.stamp, shown, owner, local)
+
+    def _depart(self, shown: Shown, *, local: bool) -> None:
+        author = shown.presence.author
+        self.stamp += 1
+        self._entries.pop(author, None)
+        self._departures.pop(author, None)
+        self._departures[author] = _Entry(self.stamp, shown, None, local)
+        if len(self._departures) > _MAX_DEPARTURES:
+            oldest = next(iter(self._departures))
+            self._told_since = self._departures.pop(oldest).stamp
 
 
-def _newest(entries: dict[str, Any], stamp: int) -> list[Any]:
+def _newest(entries: dict[str, _Entry], stamp: int) -> list[_Entry]:
     """The values with a stamp above the given one, of a dict in order of stamp."""
     found = []
-    for value in reversed(entries.values()):
-        if value[0] <= stamp:
+    for entry in reversed(entries.values()):
+        if entry.stamp <= stamp:
             break
-        found.append(value)
+        found.append(entry)
     return found
 
 

@@ -1,7 +1,7 @@
 """The open documents of this node: opened once, shared by all, unloaded when nobody needs them.
 
-Owns the sessions' tasks and the node-wide ones (committer, snapshotter, polling). An entry stands
-in the map before the first await of its opening, so a document is never opened twice.
+Owns the sessions' tasks and the node-wide ones (committer, snapshotter, poller, relay). An entry
+stands in the map before the first await of its opening, so a document is never opened twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import anyio
 import structlog
 
 from collab.authorizer import Authorizer
+from collab.bus import Bus
 from collab.committer import Committer
 from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
 from collab.history import History
@@ -22,6 +23,9 @@ from collab.loading import load_authority
 from collab.loop_watch import LoopWatch
 from collab.measured import store_call
 from collab.metrics import OPEN_SECONDS
+from collab.poller import Poller
+from collab.presence import Message
+from collab.relay import Relay
 from collab.session import Session
 from collab.settings import Settings
 from collab.snapshotter import Snapshotter
@@ -30,9 +34,6 @@ from collab.tracing import span
 from collab.types.known import document_type
 
 _log = structlog.stdlib.get_logger(__name__)
-
-# How often another node's commits are looked for in a shared store.
-_POLL_SECONDS = 0.25
 
 
 class _Entry:
@@ -50,7 +51,7 @@ class _Entry:
 
 
 def new_epoch() -> str:
-    """A fresh epoch: random, as long as a client would never guess or repeat it."""
+    """A fresh epoch or name: random, as long as nobody would ever guess or repeat it."""
     return secrets.token_hex(8)
 
 
@@ -69,6 +70,8 @@ class Registry:
         *,
         now: Callable[[], int] = wall_clock_ms,
         make_epoch: Callable[[], str] = new_epoch,
+        bus: Bus | None = None,
+        make_node: Callable[[], str] = new_epoch,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -83,6 +86,11 @@ class Registry:
         )
         self.loop_watch = LoopWatch()
         self.authorizer = Authorizer(store, now)
+        self._poller = Poller(store, self.authorizer, self.sessions, self._hears_news)
+        self._relay: Relay | None = None
+        if bus is not None:
+            self._relay = Relay(bus, make_node(), settings, now, self._poller.look)
+            self.authorizer.announce = self._relay.access_changed
         self._entries: dict[str, _Entry] = {}
         self._tasks = anyio.create_task_group()
         self._draining = False
@@ -120,11 +128,14 @@ class Registry:
         return [entry.session for entry in self._entries.values() if entry.session is not None]
 
     async def dismiss(self, id: str, error: CollabError) -> None:
-        """End the document's session here and wait until it is gone.
+        """End the deleted document's session, here at once, on other nodes soon; wait until it is
+        gone here.
 
         Not if the store has its epoch still: then it is another one that was deleted, before this
         was made anew.
         """
+        if self._relay is not None:
+            self._relay.deleted(id)
         entry = self._entries.get(id)
         if entry is None:
             return
@@ -136,6 +147,12 @@ class Registry:
                 return
             session.end(error)
         await entry.closed.wait()
+
+    def pass_on(self, id: str, epoch: str, message: Message) -> None:
+        """Send a message to those who are at the document on other nodes, when it is not open
+        here; when it is, its session's board takes messages."""
+        if self._relay is not None:
+            self._relay.say(id, epoch, message)
 
     async def drain(self) -> None:
         """Refuse new work, make everything accepted durable, tell everybody, write snapshots."""
@@ -181,6 +198,8 @@ class Registry:
             with span("open", document=entry.id), OPEN_SECONDS.time():
                 session = await self._load(entry.id, create)
             entry.session = session
+            if self._relay is not None:
+                self._relay.opened(session)
             if self._draining:
                 session.close()
             entry.idle_since = anyio.current_time()
@@ -195,6 +214,8 @@ class Registry:
             _log.exception("document failed", document=entry.id)
             self._broken(entry, Unavailable("the document failed here, try again"))
         finally:
+            if self._relay is not None and entry.session is not None:
+                self._relay.closed(entry.session)
             del self._entries[entry.id]
             entry.closing = True
             entry.settled.set()
@@ -216,6 +237,7 @@ class Registry:
         if loaded is None:
             raise DocumentNotFound
         type = document_type(loaded.document.type)
+        announce = {} if self._relay is None else {"committed": self._relay.committed}
         return Session(
             id,
             loaded.document.epoch,
@@ -226,6 +248,7 @@ class Registry:
             inbox_edits=self.settings.inbox_edits,
             now=self.now,
             progressed=self._snapshotter.consider,
+            **announce,
         )
 
     async def _create(self, id: str, type: str) -> None:
@@ -234,6 +257,9 @@ class Registry:
             await self.store.create(new)
         except DocumentExists:
             return  # somebody else was faster
+
+    def _hears_news(self) -> bool:
+        return self._relay is not None and self._relay.healthy
 
     # Looking after them ---------------------------------------------------------------------------
 
@@ -253,31 +279,6 @@ class Registry:
                 elif session.version > session.snapshot_version:
                     self._snapshotter.request(session)
 
-    async def _poll(self) -> None:
-        """Hear of other nodes' commits, deletions and grants, with one query for all of them."""
-        while True:
-            await anyio.sleep(_POLL_SECONDS)
-            sessions = self.sessions()
-            try:
-                with store_call("poll", documents=len(sessions)):
-                    polled = await self.store.poll([session.id for session in sessions])
-            except CollabError as error:
-                _log.warning("polling failed", reason=str(error))
-                continue
-            except Exception:
-                _log.exception("polling failed")
-                continue
-            for session in sessions:
-                head = polled.heads.get(session.id)
-                if head is None or head.epoch != session.epoch:
-                    session.end(DocumentNotFound("the document has been deleted"))
-                else:
-                    session.hear(head.version)
-            try:
-                await self.authorizer.catch_up(polled.access_version)
-            except CollabError as error:
-                _log.warning("reading grants failed", reason=str(error))
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the node's tasks during the block; drain at its end.
@@ -293,7 +294,9 @@ class Registry:
             self._tasks.start_soon(self._unload_idle)
             self._tasks.start_soon(self.authorizer.run)
             if self.store.shared:
-                self._tasks.start_soon(self._poll)
+                self._tasks.start_soon(self._poller.run)
+            if self._relay is not None:
+                self._tasks.start_soon(self._relay.run)
             try:
                 yield
                 with anyio.move_on_after(self.settings.drain_seconds):
@@ -313,9 +316,16 @@ async def open_registry(
     *,
     now: Callable[[], int] = wall_clock_ms,
     make_epoch: Callable[[], str] = new_epoch,
+    bus: Bus | None = None,
+    make_node: Callable[[], str] = new_epoch,
 ) -> AsyncIterator[Registry]:
-    """A registry over `store`; leaving the block drains it."""
-    registry = Registry(store, settings, now=now, make_epoch=make_epoch)
+    """A registry over `store`, with news over `bus`; leaving the block drains it.
+
+    `make_node` names this start of this node: nothing else ever had that name.
+    """
+    registry = Registry(
+        store, settings, now=now, make_epoch=make_epoch, bus=bus, make_node=make_node
+    )
     async with registry.running():
         yield registry
 

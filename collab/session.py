@@ -18,11 +18,13 @@ from collab.errors import (
     BaseAboveHead,
     BelowFloor,
     CollabError,
+    DocumentBroken,
     DocumentNotFound,
     Restarting,
     StoreFailure,
     Unavailable,
 )
+from collab.heard import Heard
 from collab.history import History
 from collab.inbox import Inbox, Submission
 from collab.loading import replay
@@ -69,10 +71,11 @@ class Session:
         inbox_edits: int,
         now: Callable[[], int],
         progressed: Callable[[Session], None],
+        committed: Callable[[Session, Sequence[Commit]], None] = lambda session, commits: None,
     ) -> None:
         self.id = id
         self.epoch = epoch
-        self.presence = PresenceBoard()
+        self.presence = PresenceBoard(now)
         self.messages = MessageBoard()
         self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.snapshot_version = snapshot_version
@@ -83,6 +86,8 @@ class Session:
         self._committer = committer
         self._now = now
         self._progressed = progressed
+        self._committed = committed
+        self._heard = Heard()
         self._inbox = Inbox(inbox_edits)
         self._known_head = authority.version
         self._refreshing: list[anyio.Event] = []
@@ -231,8 +236,13 @@ class Session:
             raise outcomes[0]
         return outcomes[0]
 
-    def hear(self, head: int) -> None:
-        """News that the log has reached `head`. Never changes state by itself."""
+    def hear(self, head: int, commits: Sequence[Commit] = ()) -> None:
+        """News that the log has reached `head`. Never changes state by itself.
+
+        `commits` are the newest up to there, durable, if the news brought them: they save reading
+        them when they are just what is missing here and nothing of ours is on its way.
+        """
+        self._heard.offer(commits, self.version)
         if head > self._known_head:
             self._known_head = head
             self._wakeup.set()
@@ -278,7 +288,9 @@ class Session:
         """Order edits until closed or ended; raises what broke it."""
         while self.ended is None and not (self._closing and not self._inbox):
             if self._refreshing or self._known_head > self.version:
-                await self._catch_up()
+                await self._take_heard()
+                if self._refreshing or self._known_head > self.version:
+                    await self._catch_up()
             elif self._inbox:
                 await self._commit(self._inbox.take())
             else:
@@ -347,9 +359,20 @@ class Session:
             case AppendResult.FAILED:
                 raise StoreFailure("the store refuses this document's commits")
 
+    async def _take_heard(self) -> None:
+        """Apply the commits that news has brought, if they go on from here."""
+        commits = self._heard.take(self.version)
+        try:
+            await replay(self._authority.apply, commits)
+        except DocumentBroken as error:
+            raise Unavailable("news of this document makes no sense, it loads afresh") from error
+        if commits:
+            self._advanced()
+
     async def _catch_up(self) -> None:
         """Read and apply the commits that other nodes have made."""
         refreshing, self._refreshing = self._refreshing, []
+        self._heard.take(self.version)
         target = self._known_head
         try:
             while commits := await self._history.page(self.version):

@@ -1,0 +1,30 @@
+"""Commits that news has brought and that wait to be applied, bounded.
+
+Owns which of them may save reading the log; none of them is needed, the log has them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from collab.words import Commit
+
+_MAX_COMMITS = 1000
+
+
+class Heard:
+    """A run of commits that begins right after some version."""
+
+    def __init__(self) -> None:
+        self._commits: list[Commit] = []
+
+    def offer(self, commits: Sequence[Commit], version: int) -> None:
+        """Keep a run of commits if it goes on where this one ends, or where `version` does."""
+        end = self._commits[-1].version if self._commits else version
+        if commits and commits[0].version == end + 1 and len(self._commits) < _MAX_COMMITS:
+            self._commits.extend(commits)
+
+    def take(self, version: int) -> list[Commit]:
+        """The run, if it begins right after `version`; nothing is kept."""
+        commits, self._commits = self._commits, []
+        return commits if commits and commits[0].version == version + 1 else []

@@ -1,0 +1,152 @@
+"""This node's part on the bus: tells the others what happened here, and takes over what they tell.
+
+Owns which news go where and whom they concern. News never changes what is stored, nor a state by
+itself: the session and the poller look for themselves. Knows nothing of how news travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Protocol
+
+import anyio
+
+from collab.bus import Bus
+from collab.bus.news import (
+    AccessChanged,
+    Asking,
+    Committed,
+    Deleted,
+    News,
+    Present,
+    Said,
+    decode,
+    encode,
+)
+from collab.link import Link, said
+from collab.presence import Message
+from collab.session import Session
+from collab.settings import Settings
+from collab.words import Commit
+
+# Commits that are longer together are not sent along: whoever wants them reads them.
+_MAX_COMMIT_BYTES = 64 * 1024
+_TICK_SECONDS = 1.0
+
+
+class Look(Protocol):
+    """Has the store looked at: some documents and the access version, or with None everything."""
+
+    def __call__(self, documents: Iterable[str] | None = (), /) -> None: ...
+
+
+class Relay:
+    """Listens to `bus` and speaks on it as `node`, a name that no other node has, nor ever had."""
+
+    def __init__(
+        self, bus: Bus, node: str, settings: Settings, now: Callable[[], int], look: Look
+    ) -> None:
+        self._bus = bus
+        self._node = node
+        self._settings = settings
+        self._now = now
+        self._look = look
+        self._links: dict[str, Link] = {}
+        # Of messages to documents that are not open here; apart from the numbers of links.
+        self._numbers = count(2**52 + now() * 256)
+        bus.listen(self)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether what happens on other nodes is likely to be heard of."""
+        return self._bus.healthy
+
+    async def run(self) -> None:
+        """Look after what is repeated and what expires, until cancelled."""
+        while True:
+            await anyio.sleep(_TICK_SECONDS)
+            for link in list(self._links.values()):
+                link.tick()
+
+    # What happens here ----------------------------------------------------------------------------
+
+    def opened(self, session: Session) -> None:
+        """Share the session's presence and messages with other nodes until it is `closed`."""
+        id = session.id
+        publish = self._publisher(id)
+        self._links[id] = Link(session, self._node, publish, self._settings, self._now)
+        self._bus.subscribe(id)
+
+    def closed(self, session: Session) -> None:
+        """The session has ended."""
+        if self._links.pop(session.id, None) is not None:
+            self._bus.unsubscribe(session.id)
+
+    def committed(self, session: Session, commits: Sequence[Commit]) -> None:
+        """These commits are durable, and the session's newest."""
+        size = sum(len(commit.operation) for commit in commits)
+        sent = tuple(commits) if size <= _MAX_COMMIT_BYTES else ()
+        self._publish(session.id, Committed(self._node, session.epoch, commits[-1].version, sent))
+
+    def deleted(self, document: str) -> None:
+        """The document was deleted."""
+        self._publish(document, Deleted(self._node))
+
+    def access_changed(self, version: int) -> None:
+        """Grants were changed; the access version since."""
+        self._publish(None, AccessChanged(self._node, version))
+
+    def say(self, document: str, epoch: str, message: Message) -> None:
+        """Pass a message on to a document that is not open here."""
+        number = next(self._numbers)
+        self._publish(document, said(message, node=self._node, epoch=epoch, number=number))
+
+    def _publisher(self, document: str) -> Callable[[News], None]:
+        return lambda news: self._publish(document, news)
+
+    def _publish(self, channel: str | None, news: News) -> None:
+        self._bus.publish(channel, encode(news))
+
+    # Listener -------------------------------------------------------------------------------------
+
+    def hear(self, channel: str | None, news: bytes) -> None:
+        decoded = decode(news)
+        if decoded is None or decoded.node == self._node:
+            return
+        if channel is None:
+            if isinstance(decoded, AccessChanged):
+                self._look()
+            return
+        link = self._links.get(channel)
+        if link is not None:
+            self._hear_of(link, decoded)
+
+    def tuned(self, channel: str | None) -> None:
+        if channel is None:
+            self._look(None)
+        elif (link := self._links.get(channel)) is not None:
+            self._look([channel])
+            link.ask()
+
+    def _hear_of(self, link: Link, news: News) -> None:
+        session = link.session
+        match news:
+            case Deleted():
+                self._look([session.id])
+            case Committed() | Present() | Said() | Asking() if news.epoch != session.epoch:
+                if isinstance(news, Committed):
+                    self._look([session.id])  # of another epoch: one of the two is gone
+            case Committed(version=version, commits=commits):
+                if _is_run(commits, version):
+                    session.hear(version, commits)
+                else:
+                    self._look([session.id])
+            case Present() | Said() | Asking():
+                link.hear(news)
+
+
+def _is_run(commits: Sequence[Commit], version: int) -> bool:
+    """Whether these follow each other up to `version`, as far as there are any."""
+    first = version - len(commits) + 1
+    return all(commit.version == first + at for at, commit in enumerate(commits))
