@@ -6,6 +6,7 @@ Owns how errors end a command: one line on standard error and exit code 1, never
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -75,13 +76,29 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Certificate chain to serve https with, before COLLAB_TLS_CERT.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Its private key, before COLLAB_TLS_KEY.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Run the server until it is told to stop."""
     # Only this command pays for importing the server.
     from collab.app import create_app
     from collab.serve import serve as run
 
-    settings = load_settings(host=host, port=port, workers=workers)
+    settings = load_settings(
+        host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key
+    )
     run(create_app(settings), settings)
 
 

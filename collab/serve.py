@@ -20,13 +20,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import TypeAlias
 
 import anyio
-import uvicorn
 from starlette.applications import Starlette
 
 from collab.errors import ConfigurationError
 from collab.logs import configure_logging
 from collab.settings import KEY_ADVICE, SHORTEST_KEY_BYTES, Settings
-from collab.web.transport import TransportConfig
+from collab.web.transport import TransportConfig, TransportServer
 
 Drain: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -40,7 +39,7 @@ def serve(app: Starlette, settings: Settings) -> None:
     finishes open work; it is called on the first signal and has COLLAB_DRAIN_SECONDS.
 
     Raises ConfigurationError if the server may not or cannot start: exposed without a key, the
-    address taken, or the application's lifespan refuses its settings.
+    address taken, no use of the certificate, or the application's lifespan refuses its settings.
     """
     configure_logging(settings.log_format, settings.log_level)
     settings.check_exposure()
@@ -126,10 +125,10 @@ def _why_not(host: str, port: int, host_name: str, port_name: str, refusal: OSEr
             return f"{host_name} {host} is not an address of this machine"
 
 
-class _Server(uvicorn.Server):
+class _Server(TransportServer):
     """uvicorn without its signal handlers, which would close with 1012 before any draining."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: TransportConfig, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
 
@@ -212,7 +211,8 @@ def _second_signal_kills() -> None:
 
 def _announce(settings: Settings, listeners: list[socket.socket]) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _log.info("listening on http://%s:%d", host, listeners[0].getsockname()[1])
+    scheme = "http" if settings.tls_cert is None else "https"
+    _log.info("listening on %s://%s:%d", scheme, host, listeners[0].getsockname()[1])
     if settings.development_mode:
         _log.warning("development mode: no COLLAB_SECRET_KEY, everyone on this machine may write")
     elif settings.weak_key:

@@ -6,6 +6,7 @@ Knows nothing of messages, documents or rights. What uvicorn leaves open, and th
 - headers and bodies that never end, in time and (for headers) in bytes;
 - a peer that stops reading the answer;
 - pipelined requests, which would be forgotten when the connection is lost;
+- TLS handshakes that never end, and answers that TLS would cut off;
 - query strings in the logs, where tokens may be.
 """
 
@@ -13,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn import Config
+from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -26,7 +28,9 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from collab.settings import Settings
 from collab.web.stall import Deadline, StallWatch, tune
-from collab.web.websocket_transport import WebSocketTransport
+from collab.web.tls import tls_context
+from collab.web.tls_transport import PacedTransport
+from collab.web.websocket_transport import SHUTDOWN_LINGER_SECONDS, WebSocketTransport
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -53,9 +57,13 @@ for _name in ("uvicorn.error", "uvicorn.access"):
 
 
 class TransportConfig(Config):
-    """uvicorn's configuration for these protocol classes, with the bounds that they keep."""
+    """uvicorn's configuration for these protocol classes, with the bounds that they keep.
+
+    Raises ConfigurationError if the certificate is of no use.
+    """
 
     def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
+        context = tls_context(settings)
         super().__init__(
             app,
             host=settings.host,
@@ -73,6 +81,7 @@ class TransportConfig(Config):
             interface="asgi3",
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
+            ssl_context_factory=None if context is None else lambda *_: context,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
@@ -80,6 +89,32 @@ class TransportConfig(Config):
         self.header_seconds = settings.header_seconds
         self.stall_seconds = settings.stall_seconds
         self.max_queued_pongs = settings.max_queued_pongs
+
+
+class TransportServer(Server):
+    """uvicorn's server on sockets that listen already, with a bound on TLS handshakes and on the
+    end of TLS, where uvicorn keeps to the loop's own."""
+
+    config: TransportConfig
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=listener,
+                backlog=self.config.backlog,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=self.config.header_seconds if self.config.ssl else None,
+                ssl_shutdown_timeout=self.config.stall_seconds if self.config.ssl else None,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol = HttpTransport(self.config, self.server_state, self.lifespan.state)
+        return protocol if self.config.ssl is None else PacedTransport(protocol)
 
 
 class HttpTransport(HttpToolsProtocol):
@@ -112,6 +147,12 @@ class HttpTransport(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timers()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing() and self.scheme == "https":
+            # The end of TLS waits for a word of the peer, which is idle and may give none.
+            self.loop.call_later(SHUTDOWN_LINGER_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -285,6 +285,8 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            self.transport.close()  # over TLS this waits for the peer's end of it
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(linger_seconds, self.transport.abort)

@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import anyio
-import uvicorn
 
 from collab.serve import listen
-from collab.web.transport import TransportConfig
+from collab.web.transport import TransportConfig, TransportServer
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -32,7 +31,7 @@ def serving(config: TransportConfig, *, leave_peers: bool = False) -> Iterator[i
     All peers are closed first, or last with `leave_peers`.
     """
     listeners = listen("127.0.0.1", 0)
-    server = uvicorn.Server(config)
+    server = TransportServer(config)
 
     async def run() -> None:
         await server.serve(sockets=listeners)
