@@ -16,35 +16,34 @@ _CHUNK_BYTES = 65536
 
 
 class Gate:
-    """Bytes of one direction pass while it is open; what waits at it is in `held`."""
+    """Bytes of one direction pass while it is open; `passages` counts the times that any did."""
 
     def __init__(self) -> None:
         self._opened = anyio.Event()
-        self._opened.set()
         self._arrived = anyio.Event()
-        self.held = 0
+        self._until: int | None = None
+        self.passages = 0
 
-    def shut(self) -> None:
-        if self._opened.is_set():
-            self._opened = anyio.Event()
-            self._arrived = anyio.Event()
+    def shut(self, after: int = 0) -> None:
+        """Let `after` more pass, and then nothing."""
+        self._opened = anyio.Event()
+        self._arrived = anyio.Event()
+        self._until = self.passages + after
 
     def open(self) -> None:
+        self._until = None
         self._opened.set()
 
     async def arrival(self) -> None:
         """Return when bytes wait at the shut gate."""
         await self._arrived.wait()
 
-    async def passing(self, size: int) -> None:
+    async def passing(self) -> None:
         """Wait for the gate to be open."""
-        if not self._opened.is_set():
-            self.held += size
+        while self._until is not None and self.passages >= self._until:
             self._arrived.set()
-            try:
-                await self._opened.wait()
-            finally:
-                self.held -= size
+            await self._opened.wait()
+        self.passages += 1
 
 
 class Proxy:
@@ -81,7 +80,8 @@ class Proxy:
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
         self.port = listener.extra(anyio.abc.SocketAttribute.local_port)
         task_status.started()
-        await listener.serve(self._connect)
+        async with listener:
+            await listener.serve(self._connect)
 
     async def _connect(self, client: SocketStream) -> None:
         self.accepted += 1
@@ -107,7 +107,7 @@ class Proxy:
                 data = await source.receive(_CHUNK_BYTES)
                 if self.delay_seconds:
                     await anyio.sleep(self.delay_seconds)
-                await gate.passing(len(data))
+                await gate.passing()
                 await target.send(data)
         scope.cancel()
 

@@ -6,9 +6,10 @@ transaction pooler may stand between. Knows no queries.
 No lock and no transaction waits for this process: nearly every call is one statement, which
 commits by itself, and it is described to the driver once per connection, so that it costs one
 round trip. Time is limited on three sides. Here, every attempt and every call has a deadline, past
-which its connection is dropped. In the server, statements that lock rows bound the wait themselves
-(see `LOCK_WAIT` in `postgres_queries`): SET and options of the start of a session would not
-survive a pooler. A connection that was idle for long is not trusted.
+which the server is asked to cancel it and its connection is given up. In the server, statements
+that lock rows bound the wait themselves (see `LOCK_WAIT` in `postgres_queries`), should no such
+request arrive: SET and options of the start of a session would not survive a pooler. A connection
+that was idle for long is not trusted.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Rows: TypeAlias = Sequence[Any]
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+GIVE_UP_SECONDS = 1.0
 
 # By SQLSTATE, its first two characters being the class.
 _LOST = ("08", "57P01", "57P02", "57P03", "25006")  # this connection is of no more use
@@ -50,7 +52,10 @@ _NOT_SENT = (ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)  # value
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """How long one attempt may take, and all attempts of a call together, in seconds."""
+    """How long one attempt may take, and all attempts of a call together, in seconds.
+
+    Giving up the last connection may take a second more.
+    """
 
     attempt: float
     call: float
@@ -114,7 +119,7 @@ class Session:
         self._connection.terminate()
 
     async def close(self, seconds: float) -> None:
-        """End the connection in order."""
+        """End the connection in order, after asking the server to cancel what it is doing."""
         try:
             await self._connection.close(timeout=seconds)
         except _DRIVER_ERRORS:
@@ -217,7 +222,8 @@ class Pool:
                     self._drop_idle()  # what broke one has most likely broken all
                 raise
             except BaseException:
-                session.drop()
+                with anyio.CancelScope(shield=True):
+                    await session.close(GIVE_UP_SECONDS)
                 raise
             self._keep(session)
 
@@ -260,7 +266,7 @@ class Pool:
         """End the connections that are not in use now, and the others when they are given back."""
         self._closed = True
         while self._idle:
-            await self._idle.pop().close(1.0)
+            await self._idle.pop().close(GIVE_UP_SECONDS)
 
 
 @asynccontextmanager

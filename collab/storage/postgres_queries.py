@@ -95,7 +95,7 @@ WITH found AS MATERIALIZED (
 SELECT found.id, found.type, found.epoch, found.version, found.floor, found.created,
     found.updated, found.metadata, coalesce(page.there, 0) AS there,
     page.version AS number, page.time, page.credits, page.operation
-FROM found LEFT JOIN page ON page.bytes <= $5 OR page.version = $3 + 1
+FROM found LEFT JOIN page ON page.bytes <= $5 OR page.version - 1 = $3
 ORDER BY page.version
 """
 

@@ -6,9 +6,10 @@ their values: the URL holds a password. Knows no queries.
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import asyncpg
 import msgspec
@@ -36,6 +37,7 @@ _IGNORED = frozenset(
         *("target_session_attrs", "load_balance_hosts"),
     }
 )
+_FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters percent-encoded"
 
 
@@ -94,8 +96,12 @@ def parse_target(database_url: str) -> Target:
                 "sslrootcert=system in DATABASE_URL goes with sslmode=verify-full only"
             )
         del given["sslrootcert"]
+    for name in _FILES & given.keys():
+        if not os.access(given[name], os.R_OK):
+            raise ConfigurationError(f"the file of {name} in DATABASE_URL cannot be read")
     query = urlencode({name: value for name, value in given.items() if name in _TAKEN})
-    return Target(urlunsplit((*parts[:3], query, "")), trusts_system)
+    kept = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return Target(f"{kept}?{query}" if query else kept, trusts_system)
 
 
 def _check_ports(parts: SplitResult) -> None:

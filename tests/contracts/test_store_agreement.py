@@ -163,9 +163,12 @@ class Agreement(RuleBasedStateMachine):
 
 
 def check(database_url: Callable[[ExitStack], str]) -> None:
+    class Checked(Agreement):
+        def __init__(self) -> None:
+            super().__init__(database_url)
+
     run_state_machine_as_test(
-        lambda: Agreement(database_url),
-        settings=settings(max_examples=30, stateful_step_count=30, deadline=None),
+        Checked, settings=settings(max_examples=30, stateful_step_count=30, deadline=None)
     )
 
 
