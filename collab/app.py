@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from collab import __version__
+from collab.bus.connect import open_bus
 from collab.catalog import Catalog
 from collab.metrics import node_name
 from collab.pace import Paces
@@ -39,7 +40,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             async with (
                 exporting(settings.otlp_endpoint, node),
                 open_store(settings.database_url) as store,
-                open_registry(store, settings) as registry,
+                open_bus(settings.redis_url, shared=store.shared) as bus,
+                open_registry(store, settings, bus=bus) as registry,
                 open_scraper(registry, node, settings.workers_directory) as scraper,
             ):
                 app.state.registry = registry

@@ -35,6 +35,7 @@ MAX_BYTES = 1024 * MIB
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHORTEST_KEY_BYTES = 32
 KEY_ADVICE = "make one with: openssl rand -hex 32"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 OPTIONS = {
     "host": "--host",
     "port": "--port",
@@ -107,6 +108,12 @@ def _check_database(url: str) -> str:
     return url
 
 
+def _check_redis(url: SecretStr | None) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(REDIS_SCHEMES):
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    return url
+
+
 def _check_workers(workers: int) -> int:
     if workers > 1:
         raise ValueError("must be 1: this version runs one process per database")
@@ -163,6 +170,12 @@ class Settings(BaseSettings):
         "where documents are stored: sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, "
         "or memory:// to keep nothing",
         repr=False,
+    )
+    redis_url: Annotated[SecretStr | None, AfterValidator(_check_redis)] = _variable(
+        "REDIS_URL",
+        None,
+        "Redis that carries news between nodes: redis://, rediss:// or unix://; absent: they look "
+        "into the store four times a second, presence and messages stay on their node",
     )
     workers: Annotated[int, AfterValidator(_check_workers)] = _variable(
         "WEB_CONCURRENCY", 1, "worker processes; only 1 in this version", ge=1

@@ -132,6 +132,23 @@ def test_origins_are_listed_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_settings().allowed_origins == ("https://a.example", "http://b:3000")
 
 
+def test_proxies_are_addresses_networks_or_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().trusted_proxies == ()
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,::1")
+    assert load_settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "::1/128")
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", "*")
+    assert load_settings().trusted_proxies == ("*",)
+
+
+@pytest.mark.parametrize("proxies", ["proxy.example", "10.0.0.1/8", "*,10.0.0.1", "10.0.0", "1/40"])
+def test_what_is_no_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", proxies)
+    assert problems() == [
+        "COLLAB_TRUSTED_PROXIES must be addresses or networks separated by commas, "
+        "such as 10.0.0.0/8, or * alone"
+    ]
+
+
 @pytest.mark.parametrize(
     "origin", ["*", "null", "example.org", "https://a/b", "https://a:x", "ws://a"]
 )
@@ -169,3 +186,14 @@ def test_a_key_that_may_be_guessed_is_for_this_machine_only() -> None:
     load_settings(host="127.0.0.1", secret_key="x" * 31).check_exposure()
     assert not load_settings(secret_key="ä" * 16).weak_key
     assert not load_settings().weak_key
+
+
+def test_redis_is_named_by_a_scheme_that_its_driver_knows_and_never_shown() -> None:
+    assert problems(redis_url="http://h") == [
+        "REDIS_URL must start with redis://, rediss:// or unix://"
+    ]
+    for url in ("redis://:hush@h:1/2", "rediss://:hush@h?ssl_cert_reqs=none", "unix://hush"):
+        settings = load_settings(redis_url=url)
+        assert settings.redis_url is not None
+        assert settings.redis_url.get_secret_value() == url
+        assert "hush" not in repr(settings)

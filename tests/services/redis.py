@@ -1,0 +1,77 @@
+"""A Redis server of the tests' own: in memory only, on a free port of this machine, for all its
+lives the same one."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.integration.process import free_port
+
+PROGRAM = shutil.which("redis-server")
+PASSWORD = "p@ss:w/d"
+_PASSWORD_IN_URL = "p%40ss%3Aw%2Fd"
+_START_SECONDS = 20
+_STOP_SECONDS = 20
+
+
+class RedisServer:
+    """Made by `redis_server`."""
+
+    def __init__(self, folder: str) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.url_at(self.port)
+
+    def url_at(self, port: int) -> str:
+        """The URL, perhaps with another port (a proxy's)."""
+        return f"redis://:{_PASSWORD_IN_URL}@127.0.0.1:{port}/0"
+
+    def start(self) -> None:
+        """Start, and return when it takes connections."""
+        assert PROGRAM is not None
+        self._child = subprocess.Popen(
+            [
+                PROGRAM,
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD),
+                *("--save", "", "--appendonly", "no", "--dir", self._folder),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert self._child.poll() is None, "Redis did not start"
+                assert time.monotonic() < deadline, "Redis does not take connections"
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait(_STOP_SECONDS)
+            self._child = None
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """A running server, ended at the end whatever state it is in."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
