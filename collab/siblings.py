@@ -24,6 +24,7 @@ ANSWER_SECONDS: Final = 1.0
 
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 _MAX_ASKING: Final = 16  # workers that are answered at the same time
+_PAUSE_SECONDS: Final = 0.5
 _SUFFIX: Final = ".metrics"
 _PRIVATE: Final = 0o700
 
@@ -86,8 +87,23 @@ async def open_siblings(
     async def tell(stream: SocketStream) -> None:
         async with stream:
             with anyio.move_on_after(ANSWER_SECONDS), suppress(anyio.BrokenResourceError):
-                async with busy:
-                    await stream.send(await answer())
+                try:
+                    async with busy:
+                        said = await answer()
+                except Exception:
+                    _log.exception("a worker could not be answered")
+                else:
+                    await stream.send(said)
+
+    async def serve() -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except (OSError, anyio.BrokenResourceError):  # no file is free, most likely
+                _log.warning("a worker was not heard")
+                await anyio.sleep(_PAUSE_SECONDS)
+            else:
+                tasks.start_soon(tell, stream)
 
     try:
         listener = await anyio.create_unix_listener(unready, mode=0o600)
@@ -97,7 +113,7 @@ async def open_siblings(
         ) from None
     async with listener, anyio.create_task_group() as tasks:
         os.replace(unready, own)
-        tasks.start_soon(listener.serve, tell)
+        tasks.start_soon(serve)
         try:
             yield Siblings(directory, own)
         finally:
@@ -137,7 +153,7 @@ async def _ask(path: Path) -> bytes | None:
             return b""
         except (OSError, anyio.BrokenResourceError):
             return None
-        return bytes(answer)
+        return bytes(answer) or None
     return None
 
 
