@@ -52,8 +52,9 @@ class Remote:
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=_TIMEOUT,
-            # A proxy of the environment does not know this machine.
+            # A proxy of the environment does not know this machine; SSL_CERT_FILE holds for it too.
             trust_env=not is_loopback(host),
+            verify=httpx.create_ssl_context(),
         )
 
     def __enter__(self) -> Remote:

@@ -30,16 +30,17 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
             raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    keys = cert_name if key is None else key_name
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except _Encrypted:
-        raise ConfigurationError(f"{keys} has a passphrase: give a key without") from None
+        locked = cert_name if key is None else key_name
+        raise ConfigurationError(f"{locked} has a passphrase: give a key without") from None
     except ssl.SSLError as error:
         if error.reason in _MISMATCHES:
             raise ConfigurationError(f"{key_name} does not fit {cert_name}") from None
+        key_part = "its key" if key is None else f"{key_name} its key"
         raise ConfigurationError(
-            f"{cert_name} must be a certificate chain and {keys} its key, both PEM"
+            f"{cert_name} must be a certificate chain and {key_part}, both PEM"
         ) from None
     return context
 
