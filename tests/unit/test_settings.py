@@ -149,6 +149,23 @@ def test_what_is_no_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, proxies: s
     ]
 
 
+def test_proxies_are_addresses_networks_or_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().trusted_proxies == ()
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,::1")
+    assert load_settings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "::1/128")
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", "*")
+    assert load_settings().trusted_proxies == ("*",)
+
+
+@pytest.mark.parametrize("proxies", ["proxy.example", "10.0.0.1/8", "*,10.0.0.1", "10.0.0", "1/40"])
+def test_what_is_no_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    monkeypatch.setenv("COLLAB_TRUSTED_PROXIES", proxies)
+    assert problems() == [
+        "COLLAB_TRUSTED_PROXIES must be addresses or networks separated by commas, "
+        "such as 10.0.0.0/8, or * alone"
+    ]
+
+
 @pytest.mark.parametrize(
     "origin", ["*", "null", "example.org", "https://a/b", "https://a:x", "ws://a"]
 )
