@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,6 +204,27 @@ def test_a_reader_that_is_slow_but_reads_is_kept(app: Application, dialler: Dial
         wire.read_exactly(peer, 64 * KIB)
         pace.wait(0.05)
     assert app.told.empty()
+
+
+def test_a_ping_flood_without_reading_is_ended_and_holds_no_memory(
+    app: Application, config: TransportConfig, certificate: Certificate
+) -> None:
+    config.stall_seconds = 60
+    with wire.serving(config) as port:
+        dialler = Dialler(port, certificate)
+        peer = dialler.open_websocket("/echo", receive_buffer=4 * KIB)
+        before = resident_bytes()
+        pings = wire.frame(wire.PING, b"x" * 125) * 500
+        with pytest.raises(OSError):
+            for _ in range(256 * MIB // len(pings)):
+                peer.sendall(pings)
+        assert app.told.get(timeout=wire.PATIENCE_SECONDS) == 1005
+        assert resident_bytes() - before < 16 * MIB
+        dialler.close()
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # The end ------------------------------------------------------------------------------------------
