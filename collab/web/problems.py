@@ -65,6 +65,10 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _DEFAULT_RETRY_SECONDS = 1.0
 
+# Of what is wrong with a request: so much is told, so long is the name of a field.
+_MOST_TOLD = 20
+_PLACE_LENGTH = 200
+
 
 def status_of(error: errors.CollabError) -> HTTPStatus:
     """The status of the nearest class that has one."""
@@ -148,13 +152,16 @@ def _is_routed(request: Request, method: str) -> bool:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [{"where": _place(each["loc"]), "problem": each["msg"]} for each in error.errors()]
+    found = [
+        {"where": _place(each["loc"]), "problem": each["msg"]}
+        for each in error.errors()[:_MOST_TOLD]
+    ]
     detail = "; ".join(f"{each['where']}: {each['problem']}" for each in found)
     return problem(422, "invalid_request", detail, errors=found)
 
 
 def _place(location: Sequence[int | str]) -> str:
-    return ".".join(str(step) for step in location)
+    return ".".join(str(step) for step in location)[:_PLACE_LENGTH]
 
 
 def install(app: FastAPI) -> None:
