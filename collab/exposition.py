@@ -42,7 +42,7 @@ def collect(collector: Collector, node: str) -> list[Family]:
             metric.type,
             metric.documentation,
             [
-                Sample(sample.name, {**sample.labels, "node": node}, sample.value)
+                Sample(sample.name, {**sample.labels, "node": node}, float(sample.value))
                 for sample in metric.samples
                 if not sample.name.endswith("_created")
             ],

@@ -81,6 +81,7 @@ class Scraper:
             try:
                 nodes.append(exposition.decode(said))
             except ValueError:
+                _log.warning("a worker's answer is not understood")
                 silent += 1
         nodes.append(exposition.collect(_Silent(silent), self._node.name))
         return exposition.render(nodes)
