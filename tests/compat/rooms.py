@@ -28,7 +28,7 @@ class Room:
         self._driver = driver
         self._server = server
 
-    def join(self, name: str, provider: str) -> None:
+    def join(self, name: str, provider: str, **options: Any) -> None:
         """Let a new client of `provider` connect."""
         endpoint = "yjs" if provider in Y_WEBSOCKET else "hocuspocus"
         self.client_ids[name] = self._driver.call(
@@ -37,6 +37,7 @@ class Room:
             provider=provider,
             url=f"ws://127.0.0.1:{self._server.port}/{endpoint}",
             document=self.id,
+            **options,
         )
         self.names.append(name)
 

@@ -24,6 +24,7 @@ const HOCUSPOCUS = {
   "hocuspocus-4": [Provider4, Websocket4],
 };
 export const RETRY_MS = 50;
+const AUTH = 2; // the message of y-protocols that says what is denied
 const QUICK_RETRY = { delay: RETRY_MS, minDelay: RETRY_MS, maxDelay: 10 * RETRY_MS };
 
 class Client {
@@ -54,6 +55,7 @@ class Client {
       timesSynced: this.timesSynced,
       opened: this.wire.opened,
       settled: this.settled,
+      sentBytes: this.wire.sentBytes,
       ...this.details(),
     };
   }
@@ -66,9 +68,18 @@ class YWebsocketClient extends Client {
       WebSocketPolyfill: this.socketClass,
       disableBc: true, // or the clients of this process would talk past the server
       params: options.token === undefined ? {} : { token: options.token },
+      protocols: options.protocols ?? [],
     });
+    this.denied = [];
+    this.provider.messageHandlers[AUTH] = (_, decoder) => {
+      decoding.readVarUint(decoder);
+      this.denied.push(decoding.readVarString(decoder));
+    };
     this.provider.on("sync", (state) => this.noteSynced(state));
     this.provider.on("closed", (event) => this.events.push(["closed", event]));
+    this.provider.on("connection-close", (event) => {
+      this.events.push(["connection-close", { code: event?.code, reason: event?.reason }]);
+    });
   }
 
   get settled() {
@@ -76,7 +87,11 @@ class YWebsocketClient extends Client {
   }
 
   details() {
-    return { connected: this.provider.wsconnected };
+    return { connected: this.provider.wsconnected, denied: this.denied };
+  }
+
+  renew(token) {
+    this.provider.params = { token };
   }
 
   connect() {
@@ -157,11 +172,24 @@ class HocuspocusClient extends Client {
       confirmed: this.confirmed.length,
       refused: this.refused,
       authenticated: this.provider.isAuthenticated,
+      scope: this.provider.authorizedScope,
     };
+  }
+
+  renew(token, atOnce) {
+    this.provider.configuration.token = token;
+    if (atOnce) {
+      this.provider.sendToken();
+    }
   }
 
   connect() {
     this.socket.connect();
+  }
+
+  /** 2.x leaves the socket when it is denied. */
+  reattach() {
+    this.provider.connect();
   }
 
   disconnect() {
@@ -179,7 +207,8 @@ class HocuspocusClient extends Client {
   }
 }
 
-/** A connected client. options: provider, url, document, and maybe token, session, fake. */
+/** A connected client. options: provider, url, document, and maybe token,
+ * protocols (y-websocket 2 and 3), session, fake. */
 export function open(options) {
   if (options.provider in Y_WEBSOCKET) {
     return new YWebsocketClient(options);

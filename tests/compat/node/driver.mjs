@@ -61,6 +61,7 @@ const COMMANDS = {
   },
 
   connect: ({ client }) => find(client).connect(),
+  reattach: ({ client }) => find(client).reattach(),
 
   /** Resolves once the socket is closed and stays so. */
   async disconnect({ client, seconds }) {
@@ -104,6 +105,38 @@ const COMMANDS = {
   rest({ client }) {
     clearInterval(loads.get(client));
     loads.delete(client);
+  },
+
+  /** Another token for the next connection, shown on this one too `at_once`. */
+  renew: ({ client, token, at_once: atOnce }) => find(client).renew(token, atOnce),
+
+  /** What the client says of itself after so many seconds in which nothing was asked of it. */
+  async observe({ client, seconds }) {
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    return find(client).status();
+  },
+
+  /** Until what the client says of itself includes all of `expected`. */
+  reach({ client, expected, seconds }) {
+    const told = () => find(client).status();
+    const isSo = () => {
+      const status = told();
+      return Object.entries(expected).every(([key, value]) => status[key] === value);
+    };
+    return until(isSo, seconds, told);
+  },
+
+  /** Until y-websocket's has been told so often that it may not write. */
+  told({ client, number, seconds }) {
+    const { denied } = find(client);
+    return until(() => denied.length >= number, seconds, () => find(client).status());
+  },
+
+  /** Until `number` events of this name have come; their values. */
+  async happened({ client, event, number, seconds }) {
+    const found = () => find(client).events.filter(([name]) => name === event);
+    await until(() => found().length >= number, seconds, () => find(client).events);
+    return found().map(([, value]) => value);
   },
 
   status: ({ client }) => find(client).status(),

@@ -10,6 +10,7 @@ export class Wire {
   constructor() {
     this.current = null;
     this.opened = 0;
+    this.sentBytes = 0;
     this.onSocket = () => {};
     this.onSent = () => {};
     this.onReceived = () => {};
@@ -28,6 +29,7 @@ export class Wire {
       }
 
       send(data) {
+        wire.sentBytes += data.length;
         wire.onSent(new Uint8Array(data));
         super.send(data);
       }
