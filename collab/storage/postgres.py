@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, TypeVar
 
+from anyio.to_thread import run_sync
+
 from collab.errors import (
     DocumentBroken,
     DocumentExists,
@@ -54,6 +56,7 @@ T = TypeVar("T")
 
 APPENDING_CONNECTIONS = 1
 OTHER_CONNECTIONS = 2
+MANY_ROWS = 2000  # decoding more of them than this would keep the loop from everybody else
 
 
 class PostgresStore:
@@ -129,7 +132,11 @@ class PostgresStore:
         rows = await self._fetch(queries.LOAD, id, target, patience=self._limits.bulky)
         if not rows:
             return None
-        document, above, snapshot, commits = queries.parts_of(rows)
+        parts = queries.parts_of
+        if len(rows) > MANY_ROWS:
+            document, above, snapshot, commits = await run_sync(parts, rows)
+        else:
+            document, above, snapshot, commits = parts(rows)
         until = check_target(document, at)
         if above:
             raise DocumentBroken(f"the log goes on above its head, {document.version}")

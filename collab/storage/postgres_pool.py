@@ -25,7 +25,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from collab.errors import StoreFailure
+from collab.errors import CollabError, StoreFailure
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -186,6 +186,9 @@ class Pool:
                 except TimeoutError:
                     reason = "it did not answer in time"
                     unknown = True
+                except StoreFailure as error:
+                    self._note(str(error))
+                    raise
                 self._note(reason)
                 await anyio.sleep(self._pause(pauses))
                 pauses += 1
@@ -213,7 +216,7 @@ class Pool:
             session = self._kept() or await self._new()
             try:
                 yield session
-            except (Refused, StoreFailure):
+            except (Refused, CollabError):
                 self._keep(session)
                 raise
             except Again as error:

@@ -120,7 +120,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                **self._as_owner(),
+                **self.as_owner(),
             )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -166,10 +166,11 @@ class PostgresServer:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.folder,
-            **self._as_owner(),
+            **self.as_owner(),
         )
 
-    def _as_owner(self) -> dict[str, Any]:
+    def as_owner(self) -> dict[str, Any]:
+        """What starts a program as the user that the files belong to."""
         if self._owner is None:
             return {}
         return {"user": self._owner, "group": pwd.getpwnam(self._owner).pw_gid, "extra_groups": []}
