@@ -105,7 +105,11 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # What refuses the reader does so before the response has started.
         standing = self._standing
-        with self._connections.user(standing.principal.user):
+        client = scope.get("client")
+        with (
+            self._connections.address(client and client[0]),
+            self._connections.user(standing.principal.user),
+        ):
             async with self._registry.open(standing.document) as session:
                 standing.check(Access.READ)  # it may have changed while the document opened
                 wire = EventWire(receive, send, self.raw_headers)

@@ -7,6 +7,7 @@ document is made on first use where the caller may write. Knows nothing of updat
 from __future__ import annotations
 
 from collections import deque
+from contextlib import ExitStack
 
 import anyio
 from anyio.abc import TaskGroup
@@ -92,10 +93,18 @@ class Conversation:
         self._handshake_token = token_of(websocket)
         self._channels: dict[str, Channel] = {}
         self._denied: set[str] = set()
+        self._users: set[str | None] = set()
+        self._counted = ExitStack()
         self._failure: CollabError | None = None
 
     async def talk(self) -> None:
         """Serve until the client leaves; raises why the socket has to be closed."""
+        with self._counted:
+            await self._talk()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _talk(self) -> None:
         first = await self._first()
         async with anyio.create_task_group() as tasks:
             try:
@@ -108,8 +117,6 @@ class Conversation:
                 self._failure = error
             finally:
                 tasks.cancel_scope.cancel()
-        if self._failure is not None:
-            raise self._failure
 
     async def _first(self) -> bytes:
         seconds = self._settings.hello_seconds
@@ -182,20 +189,26 @@ class Conversation:
         standing = await admit(self._state, token, id)
         principal = standing.principal
         create = "yjs" if standing.permits(Access.WRITE) else None
-        with self._connections.user(principal.user):
-            async with self._registry.open(id, create=create) as session:
-                standing.check(Access.READ)  # it may have changed while the document opened
-                peer = HocuspocusPeer(
-                    session,
-                    channel,
-                    user=principal.user,
-                    name=principal.name,
-                    access=standing.access,
-                    settings=self._settings,
-                )
-                standing.tell(peer)
-                channel.peer, channel.standing = peer, standing
-                await peer.run()
+        self._count(principal.user)
+        async with self._registry.open(id, create=create) as session:
+            standing.check(Access.READ)  # it may have changed while the document opened
+            peer = HocuspocusPeer(
+                session,
+                channel,
+                user=principal.user,
+                name=principal.name,
+                access=standing.access,
+                settings=self._settings,
+            )
+            standing.tell(peer)
+            channel.peer, channel.standing = peer, standing
+            await peer.run()
+
+    def _count(self, user: str | None) -> None:
+        """Count the socket for a user once, however many documents it holds open for them."""
+        if user not in self._users:
+            self._counted.enter_context(self._connections.user(user))
+            self._users.add(user)
 
     async def _renew(self, channel: Channel, peer: HocuspocusPeer, token: str) -> None:
         """Go on with another token of the same user, without interruption."""
