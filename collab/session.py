@@ -351,6 +351,7 @@ class Session:
                 self._authority.adopt(staged)
                 COMMITS.inc(len(staged.commits))
                 self._advanced()
+                self._committed(self, staged.commits)
                 return True
             case AppendResult.CONFLICT:
                 return False

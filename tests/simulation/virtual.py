@@ -66,6 +66,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
+BACKEND: tuple[str, dict[str, object]] = ("asyncio", {"loop_factory": VirtualLoop})
+"""What a module's `anyio_backend` returns for its tests to be in virtual time."""
+
+
 def run(main: Callable[[], Awaitable[T]]) -> T:
     """Run `main` to its end in virtual time; raises Deadlock if it can never get there."""
     return anyio.run(main, backend_options={"loop_factory": VirtualLoop})

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from collab.bus import Bus
 from collab.errors import StoreFailure
 from collab.registry import Registry, open_registry
 from collab.session import Session
@@ -65,12 +66,15 @@ def settings(**changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def node(store: Store | None = None, **changes: Any) -> AsyncIterator[Registry]:
+async def node(
+    store: Store | None = None, bus: Bus | None = None, **changes: Any
+) -> AsyncIterator[Registry]:
     """On the loop's own clock, so that virtual time moves it."""
     async with open_registry(
         store or MemoryStore(),
         settings(**changes),
         now=lambda: int(anyio.current_time() * 1000),
+        bus=bus,
     ) as registry:
         yield registry
 
