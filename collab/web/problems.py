@@ -44,7 +44,7 @@ _STATUSES: dict[type[errors.CollabError], HTTPStatus] = {
     errors.InvalidContent: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooFast: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ConfigurationError: HTTPStatus.CONFLICT,
     errors.CollabError: HTTPStatus.BAD_REQUEST,
 }
 

@@ -125,9 +125,7 @@ def test_every_answer_is_as_described(case: Any, caller: Caller) -> None:
     answer = caller.ask(case)
     case.validate_response(answer, checks=CHECKS)
     assert answer.headers["x-content-type-options"] == "nosniff"
-    if answer.status_code >= 500:  # only for want of a key to sign tokens with
-        assert (case.path, caller.token) == ("/v1/tokens", None)
-        assert answer.status_code == 503
+    assert answer.status_code < 500
     if answer.is_error:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status_code

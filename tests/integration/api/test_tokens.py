@@ -236,7 +236,7 @@ async def test_ids_are_looked_at_before_rights_are(server: Server) -> None:
 async def test_without_a_key_to_sign_with_none_is_made() -> None:
     async with serving(secret_key=None, api_keys=f"ci={API_KEY}") as server:
         answer = await ask(server, API_KEY, docs={"notes": "read"})
-        assert problem(answer, 503) == "configuration"
+        assert problem(answer, 409) == "configuration"
         assert "COLLAB_SECRET_KEY" in answer.json()["detail"]
 
 
@@ -245,7 +245,7 @@ async def test_in_development_mode_none_is_needed() -> None:
         answer = await server.client.post(
             "/v1/tokens", json={"docs": {"notes": "read"}}, headers={"Host": "localhost"}
         )
-        assert problem(answer, 503) == "configuration"
+        assert problem(answer, 409) == "configuration"
         assert "no token is needed" in answer.json()["detail"]
 
 
