@@ -7,14 +7,21 @@ Everything else about them (sampling, headers, names) is decided by the SDK's ow
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import anyio
-import anyio.to_thread
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -122,8 +129,23 @@ async def exporting_to(exporter: SpanExporter, node: str) -> AsyncIterator[None]
         yield
     finally:
         _tracer = before
-        with anyio.move_on_after(_FLUSH_SECONDS, shield=True):
-            await anyio.to_thread.run_sync(provider.shutdown, abandon_on_cancel=True)
+        await _flush(provider.shutdown)
+
+
+async def _flush(shutdown: Callable[[], None]) -> None:
+    """Let the SDK send what is left, but not for long: who receives it may be down, and it would
+    try again and again. The thread ends with the process."""
+    loop = asyncio.get_running_loop()
+    flushed = anyio.Event()
+
+    def flush() -> None:
+        shutdown()
+        with suppress(RuntimeError):  # the loop has closed meanwhile
+            loop.call_soon_threadsafe(flushed.set)
+
+    threading.Thread(target=flush, name="last spans", daemon=True).start()
+    with anyio.move_on_after(_FLUSH_SECONDS, shield=True):
+        await flushed.wait()
 
 
 def _otlp_exporter() -> SpanExporter | None:

@@ -132,7 +132,7 @@ def test_a_request_has_an_id_in_its_answer_and_in_the_log(tmp_path: Path) -> Non
         }
         told = []
         for asked, kept in given.items():
-            headers = {"X-Request-ID": asked.encode()}
+            headers = [(b"X-Request-ID", asked.encode())]
             answer = httpx.get(f"{process.url}/v1/documents/absent", headers=headers)
             told.append(answer.headers["X-Request-ID"])
             assert answer.status_code == 404
@@ -147,8 +147,8 @@ def test_a_request_has_an_id_in_its_answer_and_in_the_log(tmp_path: Path) -> Non
 
 def test_what_a_document_does_is_not_told_of_who_opened_it(tmp_path: Path) -> None:
     with server(tmp_path, COLLAB_LOG_LEVEL="debug") as process:
-        body = {"id": "notes", "type": "text"}
-        httpx.post(f"{process.url}/v1/documents", json=body).raise_for_status()
+        new = {"id": "notes", "type": "text"}
+        httpx.post(f"{process.url}/v1/documents", json=new).raise_for_status()
         body = {"operation": [{"insert": "x"}]}
         edits = f"{process.url}/v1/documents/notes/edits"
         httpx.post(edits, json=body).raise_for_status()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import anyio
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -104,6 +107,23 @@ async def test_a_failed_span_tells_the_code_only() -> None:
     assert spans["look"].status.description == "document_not_found"
     assert spans["count"].status.description == "ValueError"
     assert all(not span.events for span in spans.values())
+
+
+async def test_the_end_does_not_wait_for_a_receiver_that_hangs() -> None:
+    release = threading.Event()
+
+    class Hanging(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            release.wait(60)
+            return SpanExportResult.FAILURE
+
+    try:
+        with anyio.fail_after(20):
+            async with tracing.exporting_to(Hanging(), "here"):
+                with tracing.span("anything"):
+                    pass
+    finally:
+        release.set()
 
 
 async def test_without_an_endpoint_nothing_is_traced() -> None:
