@@ -119,6 +119,10 @@ class Room:
         assert session is not None
         return session
 
+    def hang_up(self) -> None:
+        for line in self.lines:
+            line.close()
+
 
 @asynccontextmanager
 async def room(**changes: object) -> AsyncIterator[Room]:
@@ -130,8 +134,7 @@ async def room(**changes: object) -> AsyncIterator[Room]:
             yield made
         finally:
             tasks.cancel_scope.cancel()
-            for line in made.lines:
-                line.close()
+            made.hang_up()
 
 
 class Editor:
