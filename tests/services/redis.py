@@ -4,6 +4,7 @@ lives the same one."""
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -63,6 +64,16 @@ class RedisServer:
             self._child.kill()
             self._child.wait(_STOP_SECONDS)
             self._child = None
+
+    def suspend(self) -> None:
+        """SIGSTOP."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGCONT)
 
 
 @contextmanager
