@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 import anyio
 import pytest
@@ -17,7 +19,7 @@ from collab.errors import ConfigurationError
 from collab.presence import Message, Presence
 from collab.session import Session
 from collab.storage.memory import MemoryStore
-from tests.integration.process import free_port
+from tests.integration.certificates import make_certificate
 from tests.requirements import require
 from tests.services.redis import PROGRAM, RedisServer, redis_server
 from tests.unit.nodes import allowed, create, edit, insert, node, text_of
@@ -196,9 +198,20 @@ async def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     assert url not in str(caught.value)
 
 
-async def test_the_url_of_a_host_without_proper_certificates_is_taken() -> None:
-    async with open_redis(f"rediss://:pw@127.0.0.1:{free_port()}?ssl_cert_reqs=none") as bus:
-        assert not bus.healthy
+async def test_tls_is_checked_unless_the_url_says_not_to(
+    tmp_path: Path, log: list[dict[str, object]]
+) -> None:
+    certificate = make_certificate(tmp_path)
+    with redis_server(certificate) as redis:
+        for parameters in ("ssl_cert_reqs=none", f"ssl_ca_certs={certificate.authority}"):
+            async with open_redis(f"{redis.url}?{parameters}") as bus:
+                await until(partial(getattr, bus, "healthy"), 5)
+                await until(lambda: told(log, "redis is there") > 0, 5)
+            log.clear()
+        async with open_redis(redis.url) as bus:
+            await until(lambda: told(log, "redis is away") > 0, 5)
+            assert "CERTIFICATE_VERIFY_FAILED" in str(log)
+            assert not bus.healthy
 
 
 async def test_redis_is_for_stores_that_nodes_share(log: list[dict[str, object]]) -> None:

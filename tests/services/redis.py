@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.integration.certificates import Certificate
 from tests.integration.process import free_port
 
 PROGRAM = shutil.which("redis-server")
@@ -24,9 +25,10 @@ _STOP_SECONDS = 20
 class RedisServer:
     """Made by `redis_server`."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, certificate: Certificate | None) -> None:
         self.port = free_port()
         self._folder = folder
+        self._certificate = certificate
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,7 +37,8 @@ class RedisServer:
 
     def url_at(self, port: int) -> str:
         """The URL, perhaps with another port (a proxy's)."""
-        return f"redis://:{_PASSWORD_IN_URL}@127.0.0.1:{port}/0"
+        scheme = "redis" if self._certificate is None else "rediss"
+        return f"{scheme}://:{_PASSWORD_IN_URL}@127.0.0.1:{port}/0"
 
     def start(self) -> None:
         """Start, and return when it takes connections."""
@@ -43,7 +46,8 @@ class RedisServer:
         self._child = subprocess.Popen(
             [
                 PROGRAM,
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD),
+                *self._listening(),
+                *("--bind", "127.0.0.1", "--requirepass", PASSWORD),
                 *("--save", "", "--appendonly", "no", "--dir", self._folder),
             ],
             stdout=subprocess.DEVNULL,
@@ -57,6 +61,15 @@ class RedisServer:
                 assert self._child.poll() is None, "Redis did not start"
                 assert time.monotonic() < deadline, "Redis does not take connections"
                 time.sleep(0.02)
+
+    def _listening(self) -> list[str]:
+        made = self._certificate
+        if made is None:
+            return ["--port", str(self.port)]
+        files = {"cert": made.cert, "key": made.key, "ca-cert": made.authority}
+        arguments = [("--port", "0"), ("--tls-port", str(self.port)), ("--tls-auth-clients", "no")]
+        arguments += [(f"--tls-{name}-file", str(path)) for name, path in files.items()]
+        return [part for argument in arguments for part in argument]
 
     def kill(self) -> None:
         """kill -9."""
@@ -77,10 +90,10 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """A running server, ended at the end whatever state it is in."""
+def redis_server(certificate: Certificate | None = None) -> Iterator[RedisServer]:
+    """A running server, over TLS with a certificate, ended at the end whatever state it is in."""
     with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(folder)
+        server = RedisServer(folder, certificate)
         server.start()
         try:
             yield server
