@@ -195,6 +195,8 @@ class Peer(ABC, Generic[In, Out]):
         def answered(outcome: Outcome) -> None:
             self._unanswered -= 1
             self._may_read.set()
+            if isinstance(outcome, NotAllowed) and isinstance(self._ending, NotSignedIn):
+                outcome = self._ending  # with another token the same edit may be well
             answer(outcome)
 
         self._unanswered += 1

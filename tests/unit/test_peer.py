@@ -15,6 +15,8 @@ from collab.errors import (
     CollabError,
     DocumentNotFound,
     Malformed,
+    NotAllowed,
+    NotSignedIn,
     Replaced,
     Restarting,
     StoreFailure,
@@ -427,6 +429,35 @@ async def test_a_right_that_changes_is_told_in_place() -> None:
         assert await ada.next(native.AccessChange) == native.AccessChange("write")
         ada.submit(2, 0, insert("x"))
         assert len((await ada.next(native.Edits)).edits) == 1
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [(NotSignedIn("expired"), "not_signed_in"), (NotAllowed("taken back"), "not_allowed")],
+)
+async def test_an_edit_that_waits_when_the_right_ends_is_told_why(
+    ending: CollabError, code: str
+) -> None:
+    """With a fresh token it may be sent again: its client must not take it for refused for good."""
+    async with room() as made:
+        bob = await made.join(BOB)
+        ada = made.dial(ADA, window=0)
+        await ada.next(native.Welcome)
+        *_, peer = made.session().followers()  # the newest
+        made.store.hold()
+        ada.submit(1, 0, insert("a"))
+        await made.store.held.wait()
+        ada.submit(2, 0, insert("b"))
+        bob.say(native.SetPresence({}, 0))  # that is what Ada is being sent when her right ends
+        await bob.next(native.PresenceUpdate)
+        assert isinstance(peer, NativePeer)
+        peer.end(ending)
+        made.store.release()
+        assert len((await bob.next(native.Edits)).edits) == 1
+        await ada.next(native.PresenceUpdate)
+        refused = await ada.next(native.ErrorReport)
+        assert (refused.code, refused.seq) == (code, 2)
+        assert made.session().version == 1
 
 
 async def test_a_flood_ends_with_a_goodbye_that_says_when_to_come_back() -> None:
