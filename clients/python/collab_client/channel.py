@@ -25,7 +25,12 @@ ABNORMAL = 1006
 
 FrameT = TypeVar("FrameT", bound=str | bytes)
 
-_CODE_OF_STATUS = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: 4404}
+_CODE_OF_STATUS = {
+    401: CloseCode.NOT_SIGNED_IN,
+    403: CloseCode.NOT_ALLOWED,
+    404: CloseCode.NOT_FOUND,
+    429: CloseCode.TOO_FAST,
+}
 
 
 class ChannelClosed(Exception):
@@ -121,7 +126,9 @@ async def _dial(url: str, ssl: tls.SSLContext | None, *subprotocols: str) -> Cli
     except InvalidStatus as error:
         status = error.response.status_code
         code = _CODE_OF_STATUS.get(status, ABNORMAL)
-        raise ChannelClosed(code, f"HTTP status {status}", refused=True) from error
+        wait = error.response.headers.get("Retry-After")
+        reason = f"HTTP status {status}" + (f": again in {wait} s" if wait else "")
+        raise ChannelClosed(code, reason, refused=True) from error
     except (OSError, TimeoutError, WebSocketException) as error:
         raise ChannelClosed(ABNORMAL, type(error).__name__, refused=True) from error
 

@@ -86,7 +86,7 @@ async def connect(
     url            http(s):// or ws(s)://, without the API's path
     type           "yjs" for a YjsDocument, which is made on first use where we may write; without
                    it a LiveDocument, whose type the server tells
-    token          or an async function that gives a fresh one for each connection
+    token          or a function, async or not, that gives a fresh one for each connection
     ssl            the context for https
     open_seconds   how long the first welcome may take (None: for ever); then Unreachable
     flush_seconds  how long leaving may wait for edits to be durable (None: for ever); then Unsaved

@@ -7,6 +7,7 @@ injected, so that a simulation can own both.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ import anyio
 from collab_client import errors
 from collab_client.channel import ABNORMAL, ChannelClosed, FrameChannel, FrameT
 from collab_client.feeds import Bell
-from collab_client.verdicts import failure_of
+from collab_client.verdicts import failure_of, retry_after_of
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 10.0
@@ -28,7 +29,8 @@ OPEN_SECONDS = 20.0
 WELCOME_SECONDS = 20.0
 CLOSE_SECONDS = 2.0
 
-Token: TypeAlias = str | Callable[[], Awaitable[str]] | None
+Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None] | None
+"""A token, or what gives one, asked at every connection; it may have to be awaited."""
 
 _log = logging.getLogger("collab_client")
 
@@ -122,7 +124,8 @@ class Connection(Generic[FrameT]):
             failure = self._final(closed, welcomed)
             if failure is not None:
                 self.failure = failure
-            retry_after = self._speaker.connection_lost()
+            said = retry_after_of(closed.code, closed.reason)
+            retry_after = max(self._speaker.connection_lost(), said)
             if failure is not None:
                 return
             _log.info("connection ended (%s), trying again", closed)
@@ -162,7 +165,8 @@ class Connection(Generic[FrameT]):
         if not callable(self._token):
             return self._token
         try:
-            return await self._token()
+            token = self._token()
+            return await token if inspect.isawaitable(token) else token
         except Exception as error:  # the user's code: offline it may fail in any way
             raise ChannelClosed(ABNORMAL, "no token", refused=True) from error
 

@@ -212,6 +212,8 @@ class LiveDocument(OpenDocument):
                         inbox.put(Message(author, user, body))
                 case PeersChanged():
                     self.presence.tell()
+        if self._replica.live:
+            self._learn_access(self._replica.access)
         self._moved()
 
     def unsaved_error(self, seconds: float) -> errors.Unsaved:

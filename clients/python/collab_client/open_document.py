@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from collab.words import Access
 from collab_client import errors
 from collab_client.connection import Connection
-from collab_client.feeds import Bell, Feed, MessageFeed
+from collab_client.feeds import Bell, Feed, MessageFeed, NewestFeed
 
 FeedT = TypeVar("FeedT", bound=Feed[Any])
 
@@ -36,6 +37,8 @@ class OpenDocument(ABC):
         self._connection: Connection[Any] = connection
         self._progress = Bell()
         self._messages: WeakSet[MessageFeed] = WeakSet()
+        self._access = Access.NONE
+        self._access_changes: WeakSet[NewestFeed[str]] = WeakSet()
         self._left = False
 
     @abstractmethod
@@ -45,6 +48,16 @@ class OpenDocument(ABC):
     @abstractmethod
     def unsaved_error(self, seconds: float) -> errors.Unsaved:
         """What to raise when that took longer."""
+
+    @property
+    def access(self) -> str:
+        """What the server last said that we may do: "read", "write", or more ("none" before it has
+        said anything)."""
+        return self._access.name.lower()
+
+    def access_changes(self) -> NewestFeed[str]:
+        """`access` after each change from now on; who reads late gets only the newest."""
+        return self._joined(NewestFeed(), self._access_changes)
 
     def messages(self) -> MessageFeed:
         """What peers send from now on; where nobody reads, the newest 1,024 wait."""
@@ -70,6 +83,16 @@ class OpenDocument(ABC):
     def _end(self, failure: errors.ClientError | None) -> None:
         for messages in self._messages:
             messages.end(failure)
+        for changes in self._access_changes:
+            changes.end(failure)
+
+    def _learn_access(self, access: Access) -> None:
+        """The server has said that this is our right."""
+        if access is self._access:
+            return
+        self._access = access
+        for changes in self._access_changes:
+            changes.put(self.access)
 
     def _moved(self) -> None:
         """Something has been heard: whoever waits is to look again."""

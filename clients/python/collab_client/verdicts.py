@@ -5,6 +5,7 @@ Owns these tables alone, so that every rule of the kind is read in one place.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from collab.protocols.native import CloseCode, ErrorReport
@@ -32,6 +33,10 @@ _VERDICTS = {
     "store_failure": Verdict.PASSING,
     "document_broken": Verdict.PASSING,
     "too_fast": Verdict.PASSING,
+    "too_many_edits": Verdict.PASSING,
+    "too_much_presence": Verdict.PASSING,
+    "too_many_connections": Verdict.PASSING,
+    "too_many_documents": Verdict.PASSING,
 }
 
 _FINAL: dict[int, type[errors.Closed]] = {
@@ -60,6 +65,8 @@ _CODE_OF_DENIAL = {
 }
 
 _PASSING_4400S = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
+_LONGEST_WAIT_SECONDS = 60.0
+_AGAIN = re.compile(r"again in ([0-9]{1,6}) s\Z")
 
 
 def verdict_on_edit(error: ErrorReport, *, rewritten: bool) -> Verdict:
@@ -78,6 +85,17 @@ def close_code_of_denial(reason: str) -> int:
     if _VERDICTS.get(code) is Verdict.PASSING:
         return CloseCode.TRY_LATER
     return _CODE_OF_DENIAL.get(code, CloseCode.NOT_ALLOWED)
+
+
+def retry_after_of(close_code: int, reason: str) -> float:
+    """For how many seconds a connection that was closed so is not to be opened again.
+
+    Who is too fast is told so in the reason, also where the protocol has no goodbye.
+    """
+    if close_code not in (CloseCode.TOO_FAST, CloseCode.TRY_LATER):
+        return 0.0
+    told = _AGAIN.search(reason)
+    return min(float(told[1]), _LONGEST_WAIT_SECONDS) if told else 0.0
 
 
 def failure_of(close_code: int, reason: str, *, known: bool) -> errors.Closed | None:

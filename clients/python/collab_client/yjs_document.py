@@ -166,6 +166,8 @@ class YjsDocument(OpenDocument):
                         inbox.put(Message("", None, payload))
                 case PeersChanged():
                     self.presence.tell()
+        if self._replica.live:
+            self._learn_access(self._replica.access)
         self._moved()
 
     async def keep_time(self) -> None:

@@ -103,7 +103,9 @@ async def test_binary_frame_is_not_of_this_protocol() -> None:
             await channel.receive()
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, 4401), (403, 4403), (404, 4404), (503, 1006)])
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, 4401), (403, 4403), (404, 4404), (429, 4429), (503, 1006)]
+)
 async def test_refused_handshake_is_told_as_a_close_code(status: int, code: int) -> None:
     async with serving(echo, status) as url:
         with pytest.raises(ChannelClosed) as caught:

@@ -30,6 +30,7 @@ from collab_client import (
 )
 from collab_client.channel import socket_url
 from collab_client.feeds import WAITING_MESSAGES
+from collab_client.verdicts import close_code_of_denial, retry_after_of
 from tests.simulation.virtual import run
 from tests.unit.client.memory import Network
 from tests.unit.client.room import insert
@@ -493,6 +494,80 @@ async def test_each_connection_asks_for_a_fresh_token() -> None:
         network.close(4401)  # it ran out while we were connected
         await network.until(lambda: len(network.hellos()) == 2)
         assert [hello.token for hello in network.hellos()] == ["one", "two"]
+
+
+@scenario
+async def test_function_that_gives_a_token_need_not_be_awaited() -> None:
+    network = Network()
+    tokens = iter(["one", None])
+    async with network.connect(token=lambda: next(tokens)):
+        network.close(4401)
+        await network.until(lambda: len(network.hellos()) == 2)
+        assert [hello.token for hello in network.hellos()] == ["one", None]
+
+
+@scenario
+async def test_token_that_is_a_text_is_not_shown_again_when_it_has_ended() -> None:
+    network = Network()
+    async with network.connect(token="one") as doc:
+        network.close(4401, "not_signed_in: the token has expired")
+        await network.until(lambda: doc.status is Status.CLOSED)
+        with pytest.raises(NotSignedIn, match="expired"):
+            await doc.insert(0, "x")
+    assert len(network.hellos()) == 1
+
+
+@scenario
+async def test_changed_right_is_news_on_this_connection_and_by_the_next() -> None:
+    network = Network()
+    async with network.connect(client_id="client-0123456789") as doc:
+        changes = doc.access_changes()
+        assert doc.access == "write"
+        network.say(native.AccessChange("read"))
+        assert await anext(changes) == doc.access == "read"
+        network.server.access["client-0123456789"] = "admin"
+        network.close()
+        await network.until(lambda: doc.status is Status.OFFLINE)
+        assert doc.access == "read"
+        assert await anext(changes) == doc.access == "admin"
+        network.close(4403)
+        with pytest.raises(NotAllowed):
+            await anext(changes)
+    assert len(network.hellos()) == 2
+
+
+@scenario
+async def test_close_that_says_when_to_come_back() -> None:
+    network = Network()
+    async with network.connect():
+        network.close(4429, "too_many_connections: 5 are open: again in 7 s")
+        await network.until(lambda: len(network.opened_at) == 2)
+        assert network.opened_at[1] - network.opened_at[0] == pytest.approx(7.1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "seconds"),
+    [
+        (4429, "too_many_edits: more than 4 edits a second: again in 3 s", 3),
+        (4429, "HTTP status 429: again in 2 s", 2),
+        (1013, "too_many_connections: again in 1 s", 1),
+        (4429, "again in 999999 s", 60),
+        (4429, "again in 3 s, or so", 0),
+        (4429, "again in 99999999999999999999 s", 0),
+        (4429, "again in \u0663 s", 0),
+        (4429, "", 0),
+        (1006, "again in 3 s", 0),
+    ],
+)
+def test_how_long_a_close_asks_to_stay_away(code: int, reason: str, seconds: float) -> None:
+    assert retry_after_of(code, reason) == seconds
+
+
+@pytest.mark.parametrize(
+    "code", ["too_many_connections", "too_many_documents", "too_fast", "store_failure"]
+)
+def test_denial_that_passes_is_not_final(code: str) -> None:
+    assert close_code_of_denial(f"{code}: more: again in 1 s") == native.CloseCode.TRY_LATER
 
 
 @scenario
