@@ -34,6 +34,7 @@ class Gauges(Collector):
         yield InfoMetricFamily("collab", "The version that runs.", {"version": __version__})
         yield _one("collab_up", "1 while it takes new work, 0 once it drains.", self._takes_work)
         yield _one("collab_store_up", "1 if the store answers, 0 if not.", self._store_up)
+        yield _bus(self._registry.bus_up)
         stall = self._registry.loop_watch.longest_seconds
         yield _one(
             "collab_loop_longest_stall_seconds",
@@ -82,6 +83,16 @@ class Gauges(Collector):
             "Commits since its newest snapshot, of the document that has most.",
             unsaved,
         )
+
+
+def _bus(up: bool | None) -> Metric:
+    """Nobody is woken for a bus that there is not."""
+    family = GaugeMetricFamily(
+        "collab_bus_up", "1 if news from other nodes comes, 0 if not; nothing without a bus."
+    )
+    if up is not None:
+        family.add_metric([], up)
+    return family
 
 
 def _one(name: str, help: str, value: float) -> Metric:

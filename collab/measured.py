@@ -10,7 +10,7 @@ from collab.errors import StoreFailure
 from collab.metrics import STORE_FAILURES, STORE_SECONDS
 from collab.tracing import Attribute, root_span, span
 
-_OWN = frozenset({"append", "poll", "snapshot"})  # made by the node, for nobody in particular
+_OWN = frozenset({"append", "poll", "read", "snapshot"})  # made by the node, for everybody
 
 
 @contextmanager

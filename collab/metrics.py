@@ -68,6 +68,16 @@ STORE_FAILURES: Final = Counter(
     ["call"],
     registry=COUNTED,
 )
+NEWS: Final = Counter(
+    "collab_news_total",
+    "News to and from other nodes over the bus, by what became of them.",
+    ["what"],
+    registry=COUNTED,
+)
+NEWS_SENT: Final = NEWS.labels("sent")
+NEWS_HEARD: Final = NEWS.labels("heard")
+NEWS_BROKEN: Final = NEWS.labels("broken")
+NEWS_DROPPED: Final = NEWS.labels("dropped")
 REJECTS: Final = Counter(
     "collab_rejects_total",
     "What was refused, by what it was of (edit, signal, connection, request) and the error's code.",

@@ -13,6 +13,7 @@ import structlog
 
 from collab.authorizer import Authorizer
 from collab.errors import CollabError, DocumentNotFound
+from collab.measured import store_call
 from collab.session import Session
 from collab.storage import Store
 from collab.wakeup import Wakeup
@@ -70,7 +71,8 @@ class Poller:
 
     async def _poll(self, sessions: list[Session]) -> None:
         try:
-            polled = await self._store.poll([session.id for session in sessions])
+            with store_call("poll", documents=len(sessions)):
+                polled = await self._store.poll([session.id for session in sessions])
             await self._authorizer.catch_up(polled.access_version)
         except CollabError as error:
             _log.warning("polling failed", reason=str(error))

@@ -96,6 +96,11 @@ class Registry:
         self._draining = False
 
     @property
+    def bus_up(self) -> bool | None:
+        """Whether news from other nodes is likely to come; None: there is no bus."""
+        return None if self._relay is None else self._relay.healthy
+
+    @property
     def draining(self) -> bool:
         """Whether new work is refused, because the node is going away."""
         return self._draining
@@ -259,7 +264,7 @@ class Registry:
             return  # somebody else was faster
 
     def _hears_news(self) -> bool:
-        return self._relay is not None and self._relay.healthy
+        return self.bus_up is True
 
     # Looking after them ---------------------------------------------------------------------------
 

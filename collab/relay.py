@@ -25,6 +25,7 @@ from collab.bus.news import (
     encode,
 )
 from collab.link import Link, said
+from collab.metrics import NEWS_BROKEN, NEWS_HEARD, NEWS_SENT
 from collab.presence import Message
 from collab.session import Session
 from collab.settings import Settings
@@ -106,14 +107,19 @@ class Relay:
         return lambda news: self._publish(document, news)
 
     def _publish(self, channel: str | None, news: News) -> None:
+        NEWS_SENT.inc()
         self._bus.publish(channel, encode(news))
 
     # Listener -------------------------------------------------------------------------------------
 
     def hear(self, channel: str | None, news: bytes) -> None:
         decoded = decode(news)
-        if decoded is None or decoded.node == self._node:
+        if decoded is None:
+            NEWS_BROKEN.inc()
             return
+        if decoded.node == self._node:
+            return
+        NEWS_HEARD.inc()
         if channel is None:
             if isinstance(decoded, AccessChanged):
                 self._look()

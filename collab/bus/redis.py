@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from collab.bus import Listener
 from collab.errors import ConfigurationError
+from collab.metrics import NEWS_DROPPED
 from collab.wakeup import Wakeup
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -87,6 +88,7 @@ class RedisBus:
         while len(self._waiting) > _MAX_WAITING or self._waiting_bytes > _MAX_WAITING_BYTES:
             self._waiting_bytes -= len(self._waiting.popleft()[1])
             self._dropped += 1
+            NEWS_DROPPED.inc()
         self._may_publish.set()
 
     async def run(self) -> None:
