@@ -23,6 +23,7 @@ from collab.errors import (
     NotSignedIn,
     TooManyDocuments,
 )
+from collab.metrics import reject
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus
 from collab.registry import Registry
@@ -227,6 +228,7 @@ class Conversation:
         peer.confirm(standing.access)
 
     async def _deny(self, channel: Channel, error: CollabError) -> None:
+        reject("connection", error.code)
         if len(self._denied) < self._settings.documents_per_socket:
             self._denied.add(channel.address)
         denial = hocuspocus.PermissionDenied(f"{error.code}: {error}")

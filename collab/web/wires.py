@@ -98,8 +98,8 @@ async def _converse(
     code_of: Callable[[CollabError], int],
 ) -> None:
     offered = websocket.scope.get("subprotocols", ())
-    await websocket.accept(next((name for name in offered if name in subprotocols), None))
     with connected("websocket") as refused:
+        await websocket.accept(next((name for name in offered if name in subprotocols), None))
         try:
             await talk()
         except Disconnected:

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from collab.protocols import hocuspocus
 from collab.protocols.native import SUBPROTOCOL
 from tests.integration.process import ServerProcess, server
 from tests.integration.talk import new_client
@@ -90,6 +91,22 @@ def test_every_worker_answers_for_all_and_for_nobody_who_is_gone(
     assert samples(first, "collab_workers_silent") == {first.pid: 0}
 
 
+def test_a_document_that_is_denied_on_a_shared_socket_is_counted(tmp_path: Path) -> None:
+    key = "a-key-of-a-scraper-that-is-long-enough"
+    with server(tmp_path, COLLAB_API_KEYS=f"scraper={key}") as process:
+        with connect(f"ws://127.0.0.1:{process.port}/hocuspocus", compression=None) as websocket:
+            websocket.send(hocuspocus.encode("notes", hocuspocus.Token("")))
+            frame = websocket.recv(timeout=PATIENCE_SECONDS)
+            assert isinstance(frame, bytes)
+            answer = hocuspocus.decode_server(frame)
+            assert isinstance(answer, hocuspocus.FromServer)
+            assert isinstance(answer.message, hocuspocus.PermissionDenied)
+            headers = {"Authorization": f"Bearer {key}"}
+            page = httpx.get(f"{process.url}/metrics", headers=headers, timeout=ANSWER_SECONDS)
+    (line,) = re.findall(r"^collab_rejects_total\{(.*)\} 1.0$", page.text, re.MULTILINE)
+    assert set(line.split(",")) >= {'code="not_signed_in"', 'of="connection"'}
+
+
 def lines(process: ServerProcess) -> list[dict[str, Any]]:
     """The whole log, once it has ended in order."""
     assert process.stop() == 0
@@ -110,9 +127,11 @@ def test_the_lines_of_one_connection_are_found_by_its_id(tmp_path: Path) -> None
                     with pytest.raises(ConnectionClosed):
                         websocket.recv(timeout=PATIENCE_SECONDS)
         log = lines(process)
+    accepted = [line for line in log if "[accepted]" in line["message"]]
+    assert len({line["connection"] for line in accepted}) == 2
     told: dict[str, list[str]] = {}
     for line in log:
-        if "connection" in line:
+        if "connection" in line and line not in accepted:
             told.setdefault(line["connection"], []).append(line["message"])
     assert sorted(told.values()) == [
         ["connected", "connection refused", "disconnected"],
