@@ -41,6 +41,7 @@ class OtherNode:
 
     def __init__(self) -> None:
         self.heard_at = 0.0
+        self.shown_at = 0.0  # when it told last of what it shows
         self._numbers: set[int] = set()
         self._order: deque[int] = deque()
 
@@ -120,10 +121,14 @@ class Link:
         now = self._loop.time()
         if now - self._all_told_at >= _REPEAT_SECONDS:
             self._tell_all()
-        silent = [id for id, node in self._nodes.items() if now - node.heard_at >= _GONE_SECONDS]
-        gone = [self.session.presence.forget(self._nodes.pop(id)) for id in silent]
+        board = self.session.presence
+        silent = [node for node in self._nodes.values() if now - node.shown_at >= _GONE_SECONDS]
+        gone = [board.forget(node) for node in silent]
         if any(gone):
             self.session.wake_followers()
+        for id, node in list(self._nodes.items()):
+            if now - node.heard_at >= _GONE_SECONDS:
+                del self._nodes[id]
 
     def _presence_is_new(self) -> bool:
         board = self.session.presence
@@ -226,6 +231,7 @@ class Link:
 
     def _hear_presence(self, news: Present, node: OtherNode) -> None:
         board = self.session.presence
+        node.shown_at = node.heard_at
         latest = self._now() + _MAX_AHEAD_MS
         changed = False
         for entry in news.entries:

@@ -70,7 +70,8 @@ class PresenceBoard:
         self._now = now
         self._entries: dict[str, _Entry] = {}  # in order of stamp
         self._departures: dict[str, _Entry] = {}
-        self._outdone: dict[str, object] = {}  # owners here that lost an author to another node
+        # Owners here that lost an author to another node, and what they showed since.
+        self._outdone: dict[str, tuple[object, Presence | None]] = {}
         self._told_since = 0
         self._renewed_at = -_RENEW_SECONDS
 
@@ -79,11 +80,13 @@ class PresenceBoard:
     def put(self, presence: Presence, owner: object) -> bool:
         """Show `presence` for its author until `owner` takes it away or another put replaces it.
 
-        False if nothing was done: another node has taken the author over from this owner.
+        False if it is only kept in mind: another node has taken the author over from this owner,
+        and it is shown when that lets go of it.
         """
         author = presence.author
         entry = self._entries.get(author)
-        if entry is not None and not entry.local and self._outdone.get(author) is owner:
+        if entry is not None and not entry.local and self._is_outdone(author, owner):
+            self._outdone[author] = (owner, presence)
             return False
         change = self._next_change()
         claim = entry.shown.claim if entry is not None and entry.owner is owner else change
@@ -96,7 +99,7 @@ class PresenceBoard:
 
         `version` is the departure's, by default that of what was shown.
         """
-        if self._outdone.get(author) is owner:
+        if self._is_outdone(author, owner):
             del self._outdone[author]
         entry = self._entries.get(author)
         if entry is None or entry.owner is not owner:
@@ -150,7 +153,7 @@ class PresenceBoard:
             if presence.clocked and presence.version <= known.presence.version:
                 presence = msgspec.structs.replace(presence, version=known.presence.version + 1)
         if entry is not None and entry.local:
-            self._outdone[author] = entry.owner
+            self._outdone[author] = (entry.owner, None)
         heard = Shown(presence, heard.claim, heard.change)
         if presence.state is None:
             self._depart(heard, local=False)
@@ -221,6 +224,9 @@ class PresenceBoard:
         changed.sort(key=lambda entry: entry.stamp)
         return [entry.presence for entry in changed], False
 
+    def _is_outdone(self, author: str, owner: object) -> bool:
+        return author in self._outdone and self._outdone[author][0] is owner
+
     def _next_change(self) -> int:
         self.newest_change = max(self._now(), self.newest_change + 1)
         return self.newest_change
@@ -241,6 +247,10 @@ class PresenceBoard:
         if len(self._departures) > _MAX_DEPARTURES:
             oldest = next(iter(self._departures))
             self._told_since = self._departures.pop(oldest).stamp
+        owner, kept = self._outdone.pop(author, (None, None))
+        if kept is not None:
+            above = max(kept.version, shown.presence.version + 1) if kept.clocked else kept.version
+            self.put(msgspec.structs.replace(kept, version=above), owner)
 
 
 def _newest(entries: dict[str, _Entry], stamp: int) -> list[_Entry]:

@@ -104,6 +104,20 @@ def test_an_owner_that_lost_its_author_neither_changes_nor_takes_it_away() -> No
     assert board.put(present("ada", "back"), "c"), "it let go of it before"
 
 
+def test_what_an_owner_showed_since_it_lost_its_author_is_shown_when_that_is_free_again() -> None:
+    board = PresenceBoard()
+    board.put(present("ada", "before"), "c")
+    board.put(present("bob", "before"), "d")
+    board.hear(heard("ada", 50, 50), "two")
+    board.hear(heard("bob", 50, 50), "two")
+    board.put(present("ada", "since"), "c")
+    assert board.owner("ada") == "two"
+    board.hear(heard("ada", 50, 51, state=None), "two")
+    assert (board.owner("ada"), board.shown("ada")) == ("c", present("ada", "since"))
+    board.forget("two")
+    assert board.owner("bob") is None, "nothing came from there since: it may be gone"
+
+
 def test_a_clock_heard_is_raised_above_what_readers_here_have_seen() -> None:
     board = PresenceBoard()
     board.hear(heard("7", 5, 5, version=9), "two")
