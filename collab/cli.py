@@ -72,7 +72,7 @@ def serve(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Worker processes, before WEB_CONCURRENCY; only 1 in this version.",
+            help="Worker processes, before WEB_CONCURRENCY; more than 1 need PostgreSQL.",
             show_default=False,
         ),
     ] = None,
@@ -94,12 +94,16 @@ def serve(
     """Run the server until it is told to stop."""
     # Only this command pays for importing the server.
     from collab.app import create_app
-    from collab.serve import serve as run
+    from collab.serve import serve as serve_alone
+    from collab.workers import serve_with_workers
 
     settings = load_settings(
         host=host, port=port, workers=workers, tls_cert=tls_cert, tls_key=tls_key
     )
-    run(create_app(settings), settings)
+    if settings.workers > 1:
+        serve_with_workers(create_app, settings)
+    else:
+        serve_alone(create_app(settings), settings)
 
 
 @app.command()

@@ -29,9 +29,19 @@ _DEEPEST: Final = 8
 _TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|collab_[\w-]{40,}")
 
 
-def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
-    """Send everything that is logged to stderr; may be called again."""
+def configure_logging(
+    log_format: LogFormat, log_level: LogLevel, worker: int | None = None
+) -> None:
+    """Send everything that is logged to stderr; may be called again.
+
+    Every line bears the number of the `worker` whose process this is, if there are several.
+    """
+
+    def add_worker(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return event if worker is None else {**event, "worker": worker}
+
     shared: list[Processor] = [
+        add_worker,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import ClassVar
+from zlib import crc32
 
 from collab.authority import Outcome
 from collab.errors import (
@@ -79,8 +80,13 @@ class NativePeer(Peer[str, str]):
         return native.encode(greeting)
 
     def _farewell(self, reason: CollabError) -> list[str]:
-        if isinstance(reason, Restarting | TooFast):
-            return [native.encode(native.Goodbye(reason.retry_after))]
+        match reason:
+            case Restarting():
+                # A part of the time that is the same for an author whenever: not all at once.
+                part = crc32(self.author.encode()) / 2**32
+                return [native.encode(native.Goodbye(round(reason.retry_after * part, 3)))]
+            case TooFast():
+                return [native.encode(native.Goodbye(reason.retry_after))]
         return []
 
     def _access_changed(self) -> None:

@@ -35,6 +35,10 @@ from collab.types.known import document_type
 
 _log = structlog.stdlib.get_logger(__name__)
 
+# How fast those who are sent away come back to other nodes, or to the next start of this one.
+_RETURNS_PER_SECOND = 500.0
+_LONGEST_AWAY_SECONDS = 2.0
+
 
 class _Entry:
     """One document between the start of its opening and the end of its closing."""
@@ -94,6 +98,7 @@ class Registry:
         self._entries: dict[str, _Entry] = {}
         self._tasks = anyio.create_task_group()
         self._draining = False
+        self._away_seconds = 1.0
 
     @property
     def bus_up(self) -> bool | None:
@@ -160,12 +165,21 @@ class Registry:
             self._relay.say(id, epoch, message)
 
     async def drain(self) -> None:
-        """Refuse new work, make everything accepted durable, tell everybody, write snapshots."""
+        """Refuse new work, make everything accepted durable, tell everybody, write snapshots.
+
+        Where many are connected their documents end one after the other, and they are asked to come
+        back at different times, so that those who take them over can.
+        """
         self._draining = True
-        for entry in list(self._entries.values()):
+        entries = list(self._entries.values())
+        holders = sum(entry.holders for entry in entries)
+        self._away_seconds = min(holders / _RETURNS_PER_SECOND, _LONGEST_AWAY_SECONDS)
+        spread = min(self._away_seconds, self.settings.drain_seconds / 4)
+        for entry in entries:
             if entry.session is not None:
                 entry.session.close()
-        for entry in list(self._entries.values()):
+                await anyio.sleep(spread / len(entries))
+        for entry in entries:
             await entry.closed.wait()
 
     # Opening and closing --------------------------------------------------------------------------
@@ -211,7 +225,7 @@ class Registry:
             entry.settled.set()
             await session.run()
             entry.closing = True
-            session.end(Restarting(retry_after=1))
+            session.end(Restarting(self._away_seconds))
             await self._snapshotter.save(session)
         except CollabError as error:
             self._broken(entry, error)
@@ -304,8 +318,9 @@ class Registry:
                 self._tasks.start_soon(self._relay.run)
             try:
                 yield
-                with anyio.move_on_after(self.settings.drain_seconds):
-                    await self.drain()
+                if not self._draining:
+                    with anyio.move_on_after(self.settings.drain_seconds):
+                        await self.drain()
             except Exception as error:
                 failure = error
             finally:

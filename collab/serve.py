@@ -4,20 +4,21 @@ Owns SIGTERM and SIGINT. Knows nothing of documents; what draining means is the 
 
 The order of an end: no new connections; the application's drain, bounded; every connection that is
 left is closed (websockets with 1012); the application's lifespan; exit 0. A second signal ends the
-process at once, which loses nothing that anyone was told is stored.
+process at once, which loses nothing that anyone was told is stored; so does an end that does not
+come, END_SECONDS after the drain's.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Final, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
@@ -28,6 +29,11 @@ from collab.settings import KEY_ADVICE, SHORTEST_KEY_BYTES, Settings
 from collab.web.transport import TransportConfig, TransportServer
 
 Drain: TypeAlias = Callable[[], Awaitable[None]]
+Stopping: TypeAlias = AbstractAsyncContextManager[Callable[[], Awaitable[str]]]
+"""In the block a function can be awaited until the process is to stop; it says on whose word."""
+
+END_SECONDS: Final = 4.0
+"""What closing connections and the lifespan may take together, when draining is over."""
 
 _log = logging.getLogger("collab.serve")
 
@@ -43,15 +49,29 @@ def serve(app: Starlette, settings: Settings) -> None:
     """
     configure_logging(settings.log_format, settings.log_level)
     settings.check_exposure()
-    listeners = listen(
-        settings.host, settings.port, settings.name_of("host"), settings.name_of("port")
-    )
+    with listening(settings) as listeners:
+        run(app, settings, listeners, _signals(), lambda: announce(settings, listeners))
+
+
+def run(
+    app: Starlette,
+    settings: Settings,
+    listeners: list[socket.socket],
+    stopping: Stopping,
+    started: Callable[[], None],
+) -> None:
+    """Serve on `listeners` until `stopping` says so, as the main thread of the process.
+
+    `started` is called once connections are taken. Raises as `serve`.
+    """
     try:
         anyio.run(
             _run,
             app,
             settings,
             listeners,
+            stopping,
+            started,
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
     except BaseExceptionGroup as group:
@@ -59,6 +79,18 @@ def serve(app: Starlette, settings: Settings) -> None:
         if refusal is None:
             raise
         raise refusal from None
+    finally:
+        _end_within(None)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[list[socket.socket]]:
+    """The sockets that the settings ask for, closed at the end; raises ConfigurationError."""
+    listeners = listen(
+        settings.host, settings.port, settings.name_of("host"), settings.name_of("port")
+    )
+    try:
+        yield listeners
     finally:
         for listener in listeners:
             listener.close()
@@ -128,17 +160,17 @@ def _why_not(host: str, port: int, host_name: str, port_name: str, refusal: OSEr
 class _Server(TransportServer):
     """uvicorn without its signal handlers, which would close with 1012 before any draining."""
 
-    def __init__(self, config: TransportConfig, announce: Callable[[], None]) -> None:
+    def __init__(self, config: TransportConfig, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._announce = announce
+        self._started = started
 
-    @contextlib.contextmanager
+    @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._announce()
+        self._started()
 
     def stop_listening(self) -> None:
         for server in self.servers:
@@ -152,22 +184,26 @@ class _Server(TransportServer):
             connection.transport.abort()
 
 
-async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket]) -> None:
-    server = _Server(TransportConfig(app, settings), lambda: _announce(settings, listeners))
+async def _run(
+    app: Starlette,
+    settings: Settings,
+    listeners: list[socket.socket],
+    stopping: Stopping,
+    started: Callable[[], None],
+) -> None:
+    server = _Server(TransportConfig(app, settings), started)
 
-    async def stop_on_signal(signals: AsyncIterator[signal.Signals]) -> None:
-        async for received in signals:
-            _log.info("stopping: %s", received.name)
-            break
-        _second_signal_kills()
+    async def stop(told: Callable[[], Awaitable[str]]) -> None:
+        _log.info("stopping: %s", await told())
+        _end_within(settings.drain_seconds + END_SECONDS)
         if server.started:
             server.stop_listening()
             await _drained(getattr(app.state, "drain", None), settings.drain_seconds)
         server.should_exit = True
 
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    async with stopping as told:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(stop_on_signal, signals)
+            tasks.start_soon(stop, told)
             # In our own task, not in uvicorn's: when something in the lifespan fails later on, this
             # is cancelled and the process ends, where uvicorn would serve on without it.
             async with app.router.lifespan_context(app):
@@ -178,6 +214,29 @@ async def _run(app: Starlette, settings: Settings, listeners: list[socket.socket
                 finally:
                     server.abandon()
             tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _signals() -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """SIGTERM or SIGINT; the second one kills."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+
+        async def told() -> str:
+            received = await anext(signals)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            return received.name
+
+        yield told
+
+
+def _end_within(seconds: float | None) -> None:
+    """Let the system end this process, if it has not ended by itself by then; None: take it back.
+
+    Even a loop that is stuck cannot hold it up.
+    """
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, seconds or 0.0)
 
 
 async def _drained(drain: Drain | None, seconds: float) -> None:
@@ -204,15 +263,12 @@ def _tune_garbage_collection() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _second_signal_kills() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _announce(settings: Settings, listeners: list[socket.socket]) -> None:
+def announce(settings: Settings, listeners: list[socket.socket]) -> None:
+    """Say where the server is, and what is weak about it."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "http" if settings.tls_cert is None else "https"
-    _log.info("listening on %s://%s:%d", scheme, host, listeners[0].getsockname()[1])
+    many = f" with {settings.workers} workers" if settings.workers > 1 else ""
+    _log.info("listening on %s://%s:%d%s", scheme, host, listeners[0].getsockname()[1], many)
     if settings.development_mode:
         _log.warning("development mode: no COLLAB_SECRET_KEY, everyone on this machine may write")
     elif settings.weak_key:

@@ -23,6 +23,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -35,6 +36,7 @@ MAX_BYTES = 1024 * MIB
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHORTEST_KEY_BYTES = 32
 KEY_ADVICE = "make one with: openssl rand -hex 32"
+POSTGRES = ("postgresql://", "postgres://")
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 OPTIONS = {
     "host": "--host",
@@ -103,7 +105,7 @@ def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_database(url: str) -> str:
-    if not url.startswith(("postgresql://", "postgres://", "sqlite:///", "memory://")):
+    if not url.startswith((*POSTGRES, "sqlite:///", "memory://")):
         raise ValueError("must start with postgresql://, postgres://, sqlite:/// or memory://")
     return url
 
@@ -114,9 +116,13 @@ def _check_redis(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
-def _check_workers(workers: int) -> int:
-    if workers > 1:
-        raise ValueError("must be 1: this version runs one process per database")
+def _check_workers(workers: int, info: ValidationInfo) -> int:
+    known = info.data.get("database_url")  # None: refused itself
+    if workers > 1 and known is not None and not known.startswith(POSTGRES):
+        raise ValueError(
+            "must be 1, as several workers need PostgreSQL: set it to 1, or DATABASE_URL to "
+            "postgresql://…"
+        )
     return workers
 
 
@@ -178,7 +184,7 @@ class Settings(BaseSettings):
         "into the store four times a second, presence and messages stay on their node",
     )
     workers: Annotated[int, AfterValidator(_check_workers)] = _variable(
-        "WEB_CONCURRENCY", 1, "worker processes; only 1 in this version", ge=1
+        "WEB_CONCURRENCY", 1, "worker processes; more than 1 need PostgreSQL", ge=1
     )
 
     tls_cert: Path | None = _variable(
@@ -341,7 +347,9 @@ class Settings(BaseSettings):
         "drop a connection that has read nothing of what waits for it for so long",
     )
     drain_seconds: Seconds = _variable(
-        "COLLAB_DRAIN_SECONDS", 10.0, "time for open work to finish when the server is told to stop"
+        "COLLAB_DRAIN_SECONDS",
+        6.0,
+        "time for open work to finish when the server is told to stop; four seconds later it ends",
     )
 
     # Logs ------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES: Final = 64 * 1024
 PING_SECONDS: Final = 20.0
 KEEP_ALIVE_SECONDS: Final = 65
-CLOSE_SECONDS: Final = 5
+CLOSE_SECONDS: Final = 3
 
 _log = logging.getLogger("collab.web.transport")
 

@@ -382,6 +382,15 @@ async def test_a_drain_delivers_what_is_committed_and_says_goodbye() -> None:
         assert isinstance(await ada.wait_ended(), Restarting)
 
 
+async def test_a_crowd_is_asked_to_come_back_at_different_times() -> None:
+    async with room() as made:
+        crowd = [await made.join(f"client{number:03}-of-a-crowd") for number in range(200)]
+        await made.registry.drain()
+        times = [(await each.next(native.Goodbye)).retry_after for each in crowd]
+    assert 0 <= min(times) < 0.05 < 0.35 < max(times) <= 200 / 500
+    assert len(set(times)) > 100
+
+
 async def test_a_replaced_connection_does_nothing_more_even_if_its_client_does_not_read() -> None:
     async with room() as made:
         old = made.dial(ADA, window=0)
