@@ -129,9 +129,10 @@ def test_who_loses_the_right_is_told_why(room: Room, process: ServerProcess, pro
     reach(room, "bob", synced=True, connected=True, opened=1)
 
 
-def test_hocuspocus_4_goes_on_with_a_fresh_token(room: Room) -> None:
-    join(room, "ada", "hocuspocus-4", seconds=SHORT)
-    join(room, "bob", "hocuspocus-4", seconds=SHORT)
+@pytest.mark.parametrize("provider", ["hocuspocus-3", "hocuspocus-4"])
+def test_hocuspocus_goes_on_with_a_fresh_token(room: Room, provider: str) -> None:
+    join(room, "ada", provider, seconds=SHORT)
+    join(room, "bob", provider, seconds=SHORT)
     fresh = token({room.id: "write"}, sub="ada")
     room.tell("renew", "ada", token=fresh, at_once=True)
     happened(room, "ada", "authenticated", 2)

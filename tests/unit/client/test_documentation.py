@@ -14,7 +14,7 @@ from tests.unit.client.memory import Network
 
 PAGE = Path(__file__).parents[3] / "docs" / "client-python.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-PRINTED = ["saved 2", "a picture", "Inserted(index=0", "Bea (0, 5)", "True"]
+PRINTED = ["saved 2", "a picture", "Inserted(index=0", "Bea (0, 5)", "I may write", "True"]
 
 
 @pytest.mark.parametrize(("source", "printed"), [*zip(EXAMPLES, PRINTED, strict=True)])
