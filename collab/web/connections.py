@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 
@@ -21,6 +21,7 @@ RETRY_SECONDS = 10.0
 _QUIET_SECONDS = 60.0
 _IPV6_HOST_BITS = 64
 
+_UNCOUNTED = nullcontext()
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -31,21 +32,15 @@ class Connections:
         self._addresses = _Limit("address", settings.connections_per_address, now)
         self._users = _Limit("user", settings.connections_per_user, now)
 
-    @contextmanager
-    def address(self, host: str | None) -> Iterator[None]:
-        """Count one more connection from the address `host`; raises TooManyConnections at once."""
-        with self._addresses.one_more(network_of(host)):
-            yield
+    def address(self, host: str | None) -> AbstractContextManager[None]:
+        """Count one more connection from the address `host`, until the block ends; raises
+        TooManyConnections."""
+        return self._addresses.one_more(network_of(host))
 
-    @contextmanager
-    def user(self, user: str | None) -> Iterator[None]:
-        """Count one more connection of `user`, if it is anybody; raises TooManyConnections at
-        once."""
-        if user is None:
-            yield
-        else:
-            with self._users.one_more(user):
-                yield
+    def user(self, user: str | None) -> AbstractContextManager[None]:
+        """Count one more connection of `user`, if it is anybody, until the block ends; raises
+        TooManyConnections."""
+        return _UNCOUNTED if user is None else self._users.one_more(user)
 
 
 def network_of(host: str | None) -> str:
@@ -62,6 +57,24 @@ def network_of(host: str | None) -> str:
     return str(ipaddress.IPv6Network((int(address), _IPV6_HOST_BITS), strict=False))
 
 
+class _Counted:
+    """One connection in the counts; a generator would take half a kilobyte for each."""
+
+    __slots__ = ("_counts", "_key")
+
+    def __init__(self, counts: dict[str, int], key: str) -> None:
+        self._counts = counts
+        self._key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._counts[self._key] -= 1
+        if not self._counts[self._key]:
+            del self._counts[self._key]
+
+
 class _Limit:
     """Counts by key, none past `most`. Keys whose count is 0 take no memory."""
 
@@ -72,20 +85,14 @@ class _Limit:
         self._counts: dict[str, int] = {}
         self._told: dict[str, float] = {}  # when the log was told of a key, oldest first
 
-    @contextmanager
-    def one_more(self, key: str) -> Iterator[None]:
+    def one_more(self, key: str) -> AbstractContextManager[None]:
         if self._counts.get(key, 0) >= self._most:
             self._tell(key)
             raise TooManyConnections(
                 f"this {self._kind} has {self._most} connections open", RETRY_SECONDS
             )
         self._counts[key] = self._counts.get(key, 0) + 1
-        try:
-            yield
-        finally:
-            self._counts[key] -= 1
-            if not self._counts[key]:
-                del self._counts[key]
+        return _Counted(self._counts, key)
 
     def _tell(self, key: str) -> None:
         """Log a refusal, of one key at most once a minute."""

@@ -6,7 +6,6 @@ Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import ExitStack
 
 import structlog
 from starlette.types import Message
@@ -74,12 +73,12 @@ async def converse(
     if not origin_allowed(websocket.headers, settings):
         await websocket.close()  # before the upgrade: an HTTP 403
         return
-    with ExitStack() as counted:
-        try:
-            counted.enter_context(connections.address(websocket.client and websocket.client.host))
-        except TooManyConnections as error:
-            await _refuse(websocket, error)
-            return
+    try:
+        counted = connections.address(websocket.client and websocket.client.host)
+    except TooManyConnections as error:
+        await _refuse(websocket, error)
+        return
+    with counted:
         await _converse(websocket, talk, subprotocols, code_of)
 
 

@@ -91,6 +91,10 @@ def running_server(command: Sequence[str], folder: Path, cores: Cores) -> Iterat
         name: value for name, value in os.environ.items() if not name.startswith("COLLAB_")
     }
     environment |= {
+        # One machine and one connection stand for very many here.
+        "COLLAB_CONNECTIONS_PER_ADDRESS": "100000",
+        "COLLAB_EDITS_PER_SECOND": "100000",
+        "COLLAB_PRESENCE_PER_SECOND": "100000",
         "DATABASE_URL": f"sqlite:///{folder}/bench.db",
         "REDIS_URL": "",
         "WEB_CONCURRENCY": "",
