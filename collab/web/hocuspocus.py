@@ -23,6 +23,7 @@ from collab.errors import (
     NotSignedIn,
     TooManyDocuments,
 )
+from collab.hocuspocus_peer import HocuspocusPeer
 from collab.metrics import reject
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus
@@ -34,7 +35,7 @@ from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
 from collab.web.ywebsocket import SUBPROTOCOL
 from collab.words import Access
-from collab.yjs_peer import Heard, HocuspocusPeer
+from collab.yjs_peer import Heard
 
 # Messages that wait for their document before the socket is no longer read.
 _WAITING_MESSAGES = 64

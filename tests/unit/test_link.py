@@ -13,11 +13,11 @@ from anyio.abc import TaskGroup
 
 from collab.bus.memory import open_memory
 from collab.bus.news import Asking, Entry, News, Present, Said, decode
+from collab.hocuspocus_peer import HocuspocusPeer
 from collab.presence import Message, Presence
 from collab.protocols import hocuspocus, native, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.session import Session
-from collab.yjs_peer import HocuspocusPeer
 from tests.simulation import virtual
 from tests.unit import test_peer, test_yjs_peer
 from tests.unit.linked import Nodes, settled, two_nodes, until

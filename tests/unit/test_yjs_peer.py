@@ -19,6 +19,7 @@ from collab.errors import (
     TooMuchPresence,
     WrongType,
 )
+from collab.hocuspocus_peer import HocuspocusPeer
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
@@ -26,7 +27,7 @@ from collab.registry import Registry
 from collab.session import Session
 from collab.types.yjs import YJS
 from collab.words import Access
-from collab.yjs_peer import Heard, HocuspocusPeer, YjsPeer
+from collab.yjs_peer import Heard, YjsPeer
 from tests.unit.nodes import TroubledStore, create, node, settings
 
 pytestmark = pytest.mark.anyio
