@@ -47,16 +47,21 @@ from collab.storage.contract import (
 )
 from collab.storage.postgres_append import append
 from collab.storage.postgres_pool import Limits, Patience, Pool, Refused, Rows, Session, open_pool
-from collab.storage.postgres_queries import bounded, document_of, grants_of, storable
+from collab.storage.postgres_queries import document_of, grants_of
 from collab.storage.postgres_schema import check_database
 from collab.storage.postgres_url import Target
+from collab.storage.postgres_values import (
+    bounded,
+    pair_until_unstorable,
+    storable,
+    until_unstorable,
+)
 from collab.words import Commit, Document, Grant, Head, Snapshot
 
 T = TypeVar("T")
 
 APPENDING_CONNECTIONS = 1
 OTHER_CONNECTIONS = 2
-MANY_ROWS = 2000  # decoding more of them than this would keep the loop from everybody else
 
 
 class PostgresStore:
@@ -132,11 +137,8 @@ class PostgresStore:
         rows = await self._fetch(queries.LOAD, id, target, patience=self._limits.bulky)
         if not rows:
             return None
-        parts = queries.parts_of
-        if len(rows) > MANY_ROWS:
-            document, above, snapshot, commits = await run_sync(parts, rows)
-        else:
-            document, above, snapshot, commits = parts(rows)
+        # Beside the loop, which a long log would keep from everybody else.
+        document, above, snapshot, commits = await run_sync(queries.parts_of, rows)
         until = check_target(document, at)
         if above:
             raise DocumentBroken(f"the log goes on above its head, {document.version}")
@@ -184,16 +186,10 @@ class PostgresStore:
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         if not storable(id, epoch):
             return False
-        values = (snapshot.version, snapshot.time, snapshot.content, snapshot.names)
-        rows = await self._fetch(
-            queries.SAVE_SNAPSHOT,
-            id,
-            epoch,
-            *values,
-            queries.SNAPSHOTS_KEPT - 1,
-            patience=self._limits.bulky,
-        )
-        return bool(rows)
+        row = (snapshot.version, snapshot.time, snapshot.content, snapshot.names)
+        values = (id, epoch, *row, queries.SNAPSHOTS_KEPT - 1)
+        patience = self._limits.bulky
+        return bool(await self._fetch(queries.SAVE_SNAPSHOT, *values, patience=patience))
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         rows: Rows = ()
@@ -211,7 +207,7 @@ class PostgresStore:
             return []
         rows = await self._fetch(
             queries.LIST,
-            queries.until_unstorable(after),
+            until_unstorable(after),
             prefix,
             end_of_prefix(prefix),
             type,
@@ -230,26 +226,27 @@ class PostgresStore:
         if not storable(id):
             return False
 
+        sure = True  # whether no attempt has come as far as to commit
+
         async def work(session: Session, unknown: bool) -> bool:
+            nonlocal sure
             await session.run(queries.BEGIN)
             marked = await session.fetch(queries.MARK_DELETED, id)
             if marked:
                 await session.fetch(queries.ERASE, marked[0]["key"])
+                sure = False
             await session.run(queries.COMMIT)
-            return bool(marked) or unknown
+            return bool(marked) or not sure
 
         return await self._call(work, self._limits.bulky)
 
     async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
-        if not all(storable(each.document, each.user) for each in grants):
+        documents = [each.document for each in grants]
+        users = [each.user for each in grants]
+        if not storable(*documents, *users):
             raise Malformed("a grant's document and user hold no NUL and no half of a pair")
-        rows = await self._fetch(
-            queries.SET_GRANTS,
-            [each.document for each in grants],
-            [each.user for each in grants],
-            [each.access for each in grants],
-        )
-        return grants_of(rows)
+        accesses = [each.access for each in grants]
+        return grants_of(await self._fetch(queries.SET_GRANTS, documents, users, accesses))
 
     async def grants(self, documents: Sequence[str], users: Sequence[str]) -> Sequence[Grant]:
         rows = await self._fetch(
@@ -271,7 +268,7 @@ class PostgresStore:
             return []
         rows = await self._fetch(
             queries.LIST_GRANTS,
-            *queries.pair_until_unstorable(after),
+            *pair_until_unstorable(after),
             document,
             user,
             bounded(max(limit, 0)),

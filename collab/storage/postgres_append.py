@@ -16,8 +16,9 @@ from typing import Any
 from collab.errors import StoreFailure
 from collab.storage import Append, AppendResult
 from collab.storage.contract import encode_credits, is_run
-from collab.storage.postgres_pool import Refused, Session
-from collab.storage.postgres_queries import LARGEST, LOCK_WAIT, bounded, columns_of, storable
+from collab.storage.postgres_pool import Again, Refused, Session
+from collab.storage.postgres_queries import LOCK_WAIT, columns_of
+from collab.storage.postgres_values import LARGEST, bounded, storable
 
 # By document, each at a place: $1 ids  $2 epochs  $3 expected versions  $4 versions afterwards
 # $5 times  $6 whether the commits are numbered as they have to be
@@ -90,7 +91,11 @@ async def _append(session: Session, batches: Sequence[Append]) -> list[AppendRes
     except Refused:
         if len(batches) == 1:
             return [AppendResult.FAILED]
-    return [result for batch in batches for result in await _append(session, [batch])]
+    try:
+        return [result for batch in batches for result in await _append(session, [batch])]
+    except Again as error:
+        error.undone = False  # the batches before it are stored
+        raise
 
 
 async def _append_group(session: Session, batches: Sequence[Append]) -> list[AppendResult]:

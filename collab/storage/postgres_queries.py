@@ -8,7 +8,6 @@ neither connections nor waiting.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +16,7 @@ from collab.storage.contract import decode_credits, decode_metadata, encode_cred
 from collab.words import Access, Commit, Document, Grant, Snapshot
 
 SNAPSHOTS_KEPT = 2
-LARGEST = 2**63 - 1  # of a bigint
 LOCK_WAIT_MS = 3000
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 # An outsider's lock is not waited for beyond this. The setting ends with the statement's own
 # transaction; whoever locks rows asks for it first, by comparing with it.
@@ -276,26 +272,3 @@ def columns_of(
         [encode_credits(commit.credits) for commit in commits],
         [commit.operation for commit in commits],
     )
-
-
-def bounded(number: int) -> int:
-    """The number that a bigint can hold which compares like `number` with all that are stored."""
-    return min(max(number, -1), LARGEST)
-
-
-def storable(*texts: str) -> bool:
-    """Whether a row can hold `texts`: PostgreSQL takes neither NUL nor lone surrogates."""
-    return not any(map(_UNSTORABLE.search, texts))
-
-
-def until_unstorable(text: str) -> str:
-    """The text that is below the same stored ones: what can be stored of `text`."""
-    return _UNSTORABLE.split(text, maxsplit=1)[0]
-
-
-def pair_until_unstorable(pair: tuple[str, str]) -> tuple[str, str]:
-    """The same for a pair, in the order of first and second."""
-    first, second = pair
-    if storable(first):
-        return first, until_unstorable(second)
-    return until_unstorable(first) + "\1", ""

@@ -286,6 +286,54 @@ async def test_a_delete_that_was_lost_is_told_as_done(postgres: PostgresServer) 
         assert await bench.store.delete("a") is False
 
 
+@within(30)
+async def test_a_delete_that_was_lost_halfway_is_told_as_it_is(postgres: PostgresServer) -> None:
+    async with line(postgres, LONG) as bench:
+        bench.proxy.answers.shut()
+
+        async def meanwhile() -> None:
+            await bench.proxy.answers.arrival()
+            bench.proxy.cut()
+            bench.proxy.thaw()
+
+        assert await result_of(lambda: bench.store.delete("absent"), meanwhile) is False
+
+
+@within(30)
+async def test_a_broken_group_that_is_lost_halfway_is_settled(postgres: PostgresServer) -> None:
+    """Its second document refuses; the third waits for a lock in vain, the first is stored."""
+    limits = Limits(append=Patience(attempt=20, call=30))
+    async with line(postgres, limits) as bench:
+        for id in "bc":
+            await bench.store.create(NewDocument(id, "text", "e1", 1))
+        await bench.run(
+            "INSERT INTO commits SELECT key, 1, 0, '', '' FROM documents WHERE id = 'b'"
+        )
+        bench.proxy.answers.shut(after=2)  # the group's, and the first document's
+
+        async def meanwhile() -> None:
+            await bench.proxy.answers.arrival()
+            outsider = await asyncpg.connect(bench.url)
+            await outsider.execute("BEGIN; SELECT FROM documents WHERE id = 'c' FOR UPDATE")
+            bench.proxy.answers.open()
+
+            async def waits(*before: object) -> Any:
+                rows = await bench.run(
+                    "SELECT query_start FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                )
+                found = [start for (start,) in rows if start not in before]
+                return found[0] if found else None
+
+            await until(waits)
+            first = await waits()
+            await until(lambda: waits(first))  # it has given up, and begins again
+            await outsider.close()
+
+        group = [append_of(2), *(Append(id, "e1", 0, (commit(1),)) for id in "bc")]
+        results = await result_of(lambda: bench.store.append(group), meanwhile)
+        assert results == [OK, FAILED, OK]
+
+
 @within(60)
 async def test_every_call_survives_a_cut_before_it(postgres: PostgresServer) -> None:
     async with line(postgres, LONG) as bench:
