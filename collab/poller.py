@@ -73,7 +73,6 @@ class Poller:
         try:
             with store_call("poll", documents=len(sessions)):
                 polled = await self._store.poll([session.id for session in sessions])
-            await self._authorizer.catch_up(polled.access_version)
         except CollabError as error:
             _log.warning("polling failed", reason=str(error))
             return
@@ -86,3 +85,7 @@ class Poller:
                 session.end(DocumentNotFound("the document has been deleted"))
             else:
                 session.hear(head.version)
+        try:
+            await self._authorizer.catch_up(polled.access_version)
+        except CollabError as error:
+            _log.warning("reading grants failed", reason=str(error))
