@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from collab.errors import StoreFailure
+from collab.errors import CollabError, StoreFailure
 from collab.registry import open_registry
 from collab.storage import Append, NewGrant
 from collab.storage.memory import MemoryStore
@@ -27,6 +27,19 @@ class Damaged(MemoryStore):
         raise StoreFailure("a damaged grant")
 
 
+class Follower:
+    """Says when there was something new."""
+
+    def __init__(self, woken: anyio.Event) -> None:
+        self._woken = woken
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def end(self, error: CollabError) -> None:
+        raise AssertionError(error)
+
+
 async def test_commits_are_heard_of_though_grants_cannot_be_read() -> None:
     store = Damaged()
     await create(store)
@@ -34,6 +47,8 @@ async def test_commits_are_heard_of_though_grants_cannot_be_read() -> None:
         await store.set_grants([NewGrant("doc", "ann", Access.READ)])
         commit = Commit(1, 1, (), b'[{"insert":"x"}]')
         await store.append([Append("doc", "e1", 0, (commit,))])
+        arrived = anyio.Event()
+        session.follow(Follower(arrived))
         with anyio.fail_after(10):
-            while session.version < 1:
-                await anyio.sleep(0.01)
+            await arrived.wait()
+        assert session.version == 1
