@@ -15,6 +15,7 @@ import msgspec
 # Departures that readers are told one by one; who is further behind is told all there are.
 _MAX_DEPARTURES = 256
 _RENEW_SECONDS = 0.5
+_LATE_MS = 5000
 
 
 class Presence(msgspec.Struct, frozen=True):
@@ -57,10 +58,11 @@ class _Entry(msgspec.Struct, gc=False):
 class PresenceBoard:
     """The newest presence per author. `stamp` counts the changes; a reader's cursor is a stamp.
 
-    Owners are peers of this node, or stand for other nodes. The newest claim to an author wins, on
-    every node, and its owner alone can change it or take it away. `now` (ms) makes claims of
-    different nodes comparable; it need not be exact, for a claim is above all that its node knows.
-    `renewals` counts how often readers here needed everybody shown anew.
+    Owners are peers of this node, or stand for other nodes. Of those that there are the one with
+    the newest claim to an author is shown, on every node; it alone can change what is shown, or let
+    go of it. `now` (ms) makes claims of different nodes comparable; it need not be exact, for a
+    claim is above all that its node knows. `renewals` counts how often readers here needed everybody
+    shown anew.
     """
 
     def __init__(self, now: Callable[[], int] = lambda: 0) -> None:
@@ -70,8 +72,8 @@ class PresenceBoard:
         self._now = now
         self._entries: dict[str, _Entry] = {}  # in order of stamp
         self._departures: dict[str, _Entry] = {}
-        # Owners here that lost an author to another node, and what they showed since.
-        self._outdone: dict[str, tuple[object, Presence | None]] = {}
+        # Owners here that lost an author to another node, and what they would show.
+        self._outdone: dict[str, tuple[object, Presence]] = {}
         self._told_since = 0
         self._renewed_at = -_RENEW_SECONDS
 
@@ -148,12 +150,15 @@ class PresenceBoard:
         entry = self._entries.get(author)
         known = entry or self._departures.get(author)
         if known is not None:
-            if (heard.claim, heard.change) <= (known.shown.claim, known.shown.change):
+            if not _is_newer(heard, known.shown, self._now()):
                 return False
-            if presence.clocked and presence.version <= known.presence.version:
-                presence = msgspec.structs.replace(presence, version=known.presence.version + 1)
+            presence = _above(presence, known.presence.version)
         if entry is not None and entry.local:
-            self._outdone[author] = (entry.owner, None)
+            if presence.state is None:
+                # Somebody else came and went, and the owner here is still there.
+                self._claim(_above(entry.presence, presence.version), entry.owner)
+                return True
+            self._outdone[author] = (entry.owner, entry.presence)
         heard = Shown(presence, heard.claim, heard.change)
         if presence.state is None:
             self._depart(heard, local=False)
@@ -231,6 +236,10 @@ class PresenceBoard:
         self.newest_change = max(self._now(), self.newest_change + 1)
         return self.newest_change
 
+    def _claim(self, presence: Presence, owner: object) -> None:
+        change = self._next_change()
+        self._show(Shown(presence, change, change), owner, local=True)
+
     def _show(self, shown: Shown, owner: object, *, local: bool) -> None:
         author = shown.presence.author
         self.stamp += 1
@@ -247,10 +256,28 @@ class PresenceBoard:
         if len(self._departures) > _MAX_DEPARTURES:
             oldest = next(iter(self._departures))
             self._told_since = self._departures.pop(oldest).stamp
-        owner, kept = self._outdone.pop(author, (None, None))
-        if kept is not None:
-            above = max(kept.version, shown.presence.version + 1) if kept.clocked else kept.version
-            self.put(msgspec.structs.replace(kept, version=above), owner)
+        if author in self._outdone:
+            owner, presence = self._outdone.pop(author)
+            self._claim(_above(presence, shown.presence.version), owner)
+
+
+def _is_newer(heard: Shown, known: Shown, now: int) -> bool:
+    """Whether what is heard counts more than what is known, at `now`.
+
+    A departure counts as long as older news may still be under way; after that, whoever shows the
+    author is believed.
+    """
+    if (heard.claim, heard.change) > (known.claim, known.change):
+        return True
+    gone = known.presence.state is None and heard.presence.state is not None
+    return gone and now - known.change > _LATE_MS
+
+
+def _above(presence: Presence, version: int) -> Presence:
+    """The presence with a clock above `version`, if it has one."""
+    if not presence.clocked or presence.version > version:
+        return presence
+    return msgspec.structs.replace(presence, version=version + 1)
 
 
 def _newest(entries: dict[str, _Entry], stamp: int) -> list[_Entry]:

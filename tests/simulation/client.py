@@ -37,6 +37,7 @@ class Client:
         self.typed: list[str] = []
         self.refused: list[str] = []
         self.returned: list[str] = []
+        self.shows = 0
         self._world = shared
         self._nodes = nodes
         self._random = Random(shared.random.random())
@@ -60,6 +61,16 @@ class Client:
         self.typed.append(token)
         self.replica.edit(_at(position, Op(insert=f"{token}..")))
         self._due.set()
+
+    def show(self) -> None:
+        """Show something new of itself to the others."""
+        self.shows += 1
+        self.replica.company.present({"shows": self.shows})
+        self._due.set()
+
+    def sees(self) -> dict[str, int]:
+        """What the others show, as far as it was told."""
+        return {author: each.state["shows"] for author, each in self.replica.company.peers.items()}
 
     def _delete_filler(self) -> None:
         text = self.replica.local.text()

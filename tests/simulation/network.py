@@ -33,6 +33,10 @@ class Gate:
         while not self._open.is_set():
             await self._open.wait()
 
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
     def shut(self) -> None:
         if self._open.is_set():
             self._open = anyio.Event()

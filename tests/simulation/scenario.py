@@ -5,7 +5,8 @@ The rules, each checked at the end of every run:
 1. the log has no gap, and no (author, seq) twice;
 2. whatever a client was told is saved stands in the log where it was told;
 3. every client, every node and the replayed log have the same text;
-4. everything typed is there exactly once, or was given back to its author.
+4. everything typed is there exactly once, or was given back to its author;
+5. where news travels, everybody sees what everybody else shows, whatever their nodes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 import anyio
 import msgspec
@@ -70,6 +72,7 @@ def plan(seed: int) -> Plan:
             network_seconds=random.choice([0.01, 0.1, 0.5]),
             deletes=random.choice([0.0, 0.3]),
             fresh_starts=random.choice([0, 0, 0.5]),
+            **_news(seed),
         ),
         crashes=some(0.3, 2),
         pauses=some(0.4, 4),
@@ -84,6 +87,19 @@ def plan(seed: int) -> Plan:
         # An edit without a base is the same edit only as long as its name is remembered.
         names_max=random.choice([3, 1000]) if not http_edits else 1000,
     )
+
+
+def _news(seed: int) -> dict[str, Any]:
+    """Half of the seeds have a bus. Drawn apart, so that the others are what they were without."""
+    random = Random(-seed - 1)
+    if random.random() < 0.5:
+        return {}
+    return {
+        "news": True,
+        "news_lost": random.choice([0, 0.1, 0.5]),
+        "news_repeated": random.choice([0, 0.3]),
+        "news_seconds": random.choice([0.002, 0.05, 1.0]),
+    }
 
 
 def simulate(plan: Plan) -> None:
@@ -127,7 +143,7 @@ class Run:
             async with anyio.create_task_group() as acts:
                 for act in self._acts():
                     acts.start_soon(self._sometime, act)
-            self.world.calm = True
+            self.world.calm_down()
             with anyio.fail_after(_CALM_SECONDS):
                 await self._settled()
             await self._check()
@@ -146,6 +162,9 @@ class Run:
         acts += [self._http_edit] * plan.http_edits
         acts += [self._recreate] * plan.recreations
         acts += [self._trim] * plan.trims
+        if self.world.rough is not None:
+            acts += [self._show] * (2 * plan.clients)
+            acts += [self._outage] * self.random.randint(0, 2)
         return acts
 
     async def _sometime(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -174,6 +193,17 @@ class Run:
 
     async def _drop(self) -> None:
         self.random.choice(self.clients).drop_connection(self.random.uniform(0, 1))
+
+    async def _show(self) -> None:
+        self.random.choice(self.clients).show()
+
+    async def _outage(self) -> None:
+        """The bus is away for some time."""
+        rough = self.world.rough
+        assert rough is not None
+        rough.away = True
+        await anyio.sleep(self.random.uniform(0, 3))
+        rough.come_back()
 
     async def _trim(self) -> None:
         """History goes behind the newest snapshot, at once."""
@@ -222,11 +252,21 @@ class Run:
     async def _is_settled(self) -> bool:
         document = await self.world.store.get(DOCUMENT)
         assert document is not None
-        return all(
+        return self._all_see_all() and all(
             client.replica.live
             and client.replica.settled
             and (client.replica.epoch, client.replica.version) == (document.epoch, document.version)
             for client in self.clients
+        )
+
+    def _all_see_all(self) -> bool:
+        if self.world.rough is None:
+            return True
+        shown = {each.replica.author: each.shows for each in self.clients if each.shows}
+        return all(
+            each.sees()
+            == {author: n for author, n in shown.items() if author != each.replica.author}
+            for each in self.clients
         )
 
     async def _check(self) -> None:

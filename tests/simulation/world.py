@@ -37,6 +37,7 @@ from collab.web.connections import Connections
 from collab.web.socket import serve
 from collab.words import Access, Commit, Document, Grant, Snapshot
 from collab.yjs_peer import Heard, YjsPeer
+from tests.simulation.bus import Rough, RoughBus
 from tests.simulation.network import Broken, Connection, Frame, Gate
 
 T = TypeVar("T")
@@ -80,6 +81,10 @@ class Chances(msgspec.Struct, frozen=True):
     deletes: float = 0.0
     fresh_starts: float = 0.0
     network_seconds: float = 0.1
+    news: bool = False
+    news_lost: float = 0.0
+    news_repeated: float = 0.0
+    news_seconds: float = 0.01
 
 
 class World:
@@ -91,7 +96,16 @@ class World:
         self.settings = settings
         self.store = MemoryStore(shared=True)
         self.calm = False
+        self.rough: Rough | None = None
+        if chances.news:
+            self.rough = Rough(
+                Random(random.random()),
+                loses=chances.news_lost,
+                repeats=chances.news_repeated,
+                slowest=chances.news_seconds,
+            )
         self._epochs = 0
+        self._nodes = 0
         self._tokens = 0
 
     def make_token(self) -> str:
@@ -105,6 +119,18 @@ class World:
     def make_epoch(self) -> str:
         self._epochs += 1
         return f"epoch{self._epochs}"
+
+    def make_node(self) -> str:
+        self._nodes += 1
+        return f"node{self._nodes}"
+
+    def calm_down(self) -> None:
+        """Nothing goes wrong any more."""
+        self.calm = True
+        if self.rough is not None:
+            self.rough.calm = True
+            if self.rough.away:
+                self.rough.come_back()
 
 
 class NodeStore:
@@ -262,9 +288,18 @@ class Node:
     async def _started(self, store: NodeStore, stack: AsyncExitStack) -> Registry:
         """A registry in `stack`; a server whose store fails at its start is started again."""
         world = self._world
+        bus: RoughBus | None = None
+        if world.rough is not None:
+            bus = RoughBus(world.rough, self._gate)
+            stack.callback(bus.close)
         while True:
             opening = open_registry(
-                store, world.settings, now=world.now, make_epoch=world.make_epoch
+                store,
+                world.settings,
+                now=world.now,
+                make_epoch=world.make_epoch,
+                bus=bus,
+                make_node=world.make_node,
             )
             try:
                 return await stack.enter_async_context(opening)

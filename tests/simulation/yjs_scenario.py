@@ -70,7 +70,7 @@ class YjsRun:
                 trouble += [self._stop] * self.plan.stops + [self._drop] * self.plan.drops
                 for act in trouble:
                     acts.start_soon(self._later, act)
-            self.world.calm = True
+            self.world.calm_down()
             with anyio.fail_after(_CALM_SECONDS):
                 while not await self._is_settled():  # noqa: ASYNC110 - time is virtual
                     await anyio.sleep(0.1)

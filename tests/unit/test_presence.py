@@ -115,7 +115,25 @@ def test_what_an_owner_showed_since_it_lost_its_author_is_shown_when_that_is_fre
     board.hear(heard("ada", 50, 51, state=None), "two")
     assert (board.owner("ada"), board.shown("ada")) == ("c", present("ada", "since"))
     board.forget("two")
-    assert board.owner("bob") is None, "nothing came from there since: it may be gone"
+    assert (board.owner("bob"), board.shown("bob")) == ("d", present("bob", "before"))
+
+
+def test_a_departure_elsewhere_does_not_take_away_who_is_here() -> None:
+    board = PresenceBoard()
+    board.put(present("ada"), "c")
+    assert board.hear(heard("ada", 50, 51, state=None), "two")
+    assert board.owner("ada") == "c"
+    assert board.own()[0].claim > 50, "so that all believe it who heard of the departure"
+
+
+def test_a_departure_is_believed_while_older_news_may_be_under_way() -> None:
+    now = 1000
+    board = PresenceBoard(lambda: now)
+    board.hear(heard("ada", 900, 901, state=None), "two")
+    assert not board.hear(heard("ada", 800, 800), "three")
+    now = 7000
+    assert board.hear(heard("ada", 800, 800), "three")
+    assert board.owner("ada") == "three"
 
 
 def test_a_clock_heard_is_raised_above_what_readers_here_have_seen() -> None:
