@@ -85,6 +85,14 @@ class ServerProcess:
         """SIGTERM; the exit code."""
         return self._end(signal.SIGTERM)
 
+    def wait(self) -> int:
+        """Wait for the end that something else has begun; the exit code."""
+        assert self._child is not None
+        assert self._follower is not None
+        code = self._child.wait(_STOP_SECONDS)
+        self._follower.join(_STOP_SECONDS)  # then the log is whole
+        return code
+
     def suspend(self) -> None:
         """SIGSTOP."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -110,11 +118,8 @@ class ServerProcess:
 
     def _end(self, how: signal.Signals) -> int:
         assert self._child is not None
-        assert self._follower is not None
         self._child.send_signal(how)
-        code = self._child.wait(_STOP_SECONDS)
-        self._follower.join(_STOP_SECONDS)  # then the log is whole
-        return code
+        return self.wait()
 
     def _follow(self, child: subprocess.Popen[str]) -> None:
         assert child.stderr is not None
