@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from fastapi import APIRouter, Response
 
+from collab.greeting import presence_entry
 from collab.web import schemas
 from collab.web.answers import json_answer
 from collab.web.bodies import StrictRoute
@@ -16,7 +17,8 @@ router = APIRouter(prefix="/v1/documents/{id}", tags=["people"], route_class=Str
 @router.get("/presence", response_model=schemas.PresenceList)
 async def get_presence(id: DocumentId, catalog: TheCatalog, caller: Reader) -> Response:
     """What the connected peers show of themselves."""
-    peers = [msgspec.structs.asdict(each) for each in await catalog.presence(id)]
+    shown = map(presence_entry, await catalog.presence(id))
+    peers = [msgspec.structs.asdict(each) for each in shown]
     return json_answer({"peers": peers})
 
 
