@@ -9,18 +9,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import IO
 
 import pytest
 
 from collab.errors import ConfigurationError
-from collab.serve import listen
+from collab.serve import END_SECONDS, listen
 from tests.integration import wire
 
 # An application that says what happens to it; the tests say with ON what it does about it.
 PROGRAM = """
-import asyncio, contextlib, logging, os, sys
+import asyncio, contextlib, logging, os, sys, time
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -55,6 +56,8 @@ async def lifespan(app):
         if ON == "crash":
             tasks.create_task(crash())
         yield
+    if ON == "end never":
+        time.sleep(60)
     say("lifespan ends")
 
 async def socket(websocket):
@@ -136,6 +139,15 @@ def test_a_drain_that_takes_too_long_is_cut_off() -> None:
         assert process.wait(wire.PATIENCE_SECONDS) == 0
     assert "draining took more than 0.2 s" in rest
     assert "lifespan ends" in rest
+
+
+def test_an_end_that_does_not_come_is_forced_even_when_the_loop_is_stuck() -> None:
+    with running("end never", COLLAB_DRAIN_SECONDS="0.2") as process:
+        read_to(process, "listening on")
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(wire.PATIENCE_SECONDS) == -signal.SIGALRM
+        assert 0.2 + END_SECONDS - 0.1 < time.monotonic() - began < 0.2 + END_SECONDS + 2
 
 
 def test_a_drain_that_fails_does_not_hold_the_end_up() -> None:
