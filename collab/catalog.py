@@ -21,7 +21,8 @@ from collab.errors import (
     MessageTooLarge,
     TooLarge,
 )
-from collab.presence import Message, Presence
+from collab.messages import Message
+from collab.presence import Presence
 from collab.protocols.native import check_json, checked_json
 from collab.registry import Registry
 from collab.settings import Settings

@@ -9,7 +9,7 @@ import msgspec
 
 from collab.authority import Outcome
 from collab.errors import CollabError, MessageTooLarge, NotAllowed
-from collab.presence import Message
+from collab.messages import Message
 from collab.protocols import hocuspocus
 from collab.words import Access
 from collab.yjs_peer import Heard, YjsPeer

@@ -10,12 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
 from collab.bus.news import Asking, Entry, News, Present, Said
+from collab.carried import entry_of, message_in, said, shown_in
 from collab.errors import CollabError
-from collab.presence import Message, Presence, Shown
-from collab.protocols.native import checked_json
+from collab.presence import Shown
 from collab.session import Session
 from collab.settings import Settings
 
@@ -33,7 +31,6 @@ _MAX_ENTRY_BYTES = 256 * 1024
 _REMEMBERED_MESSAGES = 1024
 # A clock that is so much ahead of ours is none: everything later would lose against it.
 _MAX_AHEAD_MS = 86_400_000
-_MAX_CLIENT_ID = 2**53 - 1
 
 
 class OtherNode:
@@ -151,7 +148,7 @@ class Link:
         """Publish changes, in portions that are not too long."""
         some: list[Entry] = []
         size = 0
-        for entry in map(_entry, changes):
+        for entry in map(entry_of, changes):
             size += len(entry.state or b"")
             some.append(entry)
             if size > _MAX_ENTRY_BYTES or len(some) >= _MAX_ENTRIES:
@@ -167,7 +164,7 @@ class Link:
         self._all_told_at = self._loop.time()
         if not shown:
             return
-        entries = tuple(map(_entry, shown))
+        entries = tuple(map(entry_of, shown))
         size = sum(len(entry.state or b"") for entry in entries)
         if size <= _MAX_ENTRY_BYTES and len(entries) <= _MAX_ENTRIES:
             all_at = board.newest_change
@@ -237,7 +234,7 @@ class Link:
         for entry in news.entries:
             if max(entry.claim, entry.change) > latest:
                 continue
-            shown = self._checked(entry)
+            shown = shown_in(entry, self._settings)
             if shown is None or (len(board) >= _MAX_SHOWN and board.shown(entry.author) is None):
                 continue
             changed = board.hear(shown, node) or changed
@@ -247,74 +244,13 @@ class Link:
         if changed:
             self.session.wake_followers()
 
-    def _checked(self, entry: Entry) -> Shown | None:
-        """What an entry shows; None if no peer could have shown it."""
-        if entry.clocked and not _is_client_id(entry.author):
-            return None
-        state: msgspec.Raw | None = None
-        if entry.state is not None:
-            # A name may have been put in by the node that took it from its peer.
-            limit = 2 * self._settings.max_presence_bytes + 4096
-            state = self._json(entry.state, limit)
-            if state is None:
-                return None
-        presence = Presence(entry.author, entry.user, state, entry.version, entry.clocked)
-        return Shown(presence, entry.claim, entry.change)
-
     def _hear_message(self, news: Said) -> None:
-        body: str | msgspec.Raw | None = None
-        size = len(news.body or b"")
-        limit = self._settings.max_message_bytes
-        if news.body is not None:
-            body = self._text(news.body, limit) if news.text else self._json(news.body, limit)
-            if body is None:
-                return
+        message = message_in(news, self._settings)
+        if message is None:
+            return
         board = self.session.messages
         if board.count > self._message_cursor:
             self._tell_messages()
-        board.post(Message(news.author, news.user, body, size))
+        board.post(message)
         self._message_cursor = board.count
         self.session.wake_followers()
-
-    def _text(self, value: bytes, limit: int) -> str | None:
-        try:
-            return value.decode() if len(value) <= limit else None
-        except UnicodeDecodeError:
-            return None
-
-    def _json(self, value: bytes, limit: int) -> msgspec.Raw | None:
-        try:
-            depth = self._settings.max_json_depth
-            return checked_json(msgspec.Raw(value), limit, "news", depth=depth)
-        except CollabError:
-            return None
-
-
-def said(message: Message, *, node: str, epoch: str, number: int) -> Said:
-    """A message as news."""
-    text = isinstance(message.body, str)
-    body: bytes | None = None
-    if message.body is not None:
-        body = message.body.encode() if text else msgspec.json.encode(message.body)
-    return Said(node, epoch, number, message.author, message.user, body, text)
-
-
-def _entry(shown: Shown) -> Entry:
-    presence = shown.presence
-    state = None if presence.state is None else msgspec.json.encode(presence.state)
-    return Entry(
-        presence.author,
-        presence.user,
-        state,
-        presence.version,
-        presence.clocked,
-        shown.claim,
-        shown.change,
-    )
-
-
-def _is_client_id(author: str) -> bool:
-    """Whether it is what Yjs clients call themselves."""
-    if not (author.isascii() and author.isdecimal() and len(author) <= 16):
-        return False
-    return int(author) <= _MAX_CLIENT_ID and str(int(author)) == author

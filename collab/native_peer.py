@@ -28,9 +28,10 @@ from collab.errors import (
     TooLarge,
 )
 from collab.greeting import Greeter, access_name, presence_entry
+from collab.messages import Message
 from collab.metrics import reject
 from collab.peer import Peer, Wire
-from collab.presence import Message, Presence, with_name
+from collab.presence import Presence, with_name
 from collab.protocols import native
 from collab.session import Session
 from collab.settings import Settings

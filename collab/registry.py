@@ -22,9 +22,9 @@ from collab.history import History
 from collab.loading import load_authority
 from collab.loop_watch import LoopWatch
 from collab.measured import store_call
+from collab.messages import Message
 from collab.metrics import OPEN_SECONDS
 from collab.poller import Poller
-from collab.presence import Message
 from collab.relay import Relay
 from collab.session import Session
 from collab.settings import Settings

@@ -24,9 +24,10 @@ from collab.bus.news import (
     decode,
     encode,
 )
-from collab.link import Link, said
+from collab.carried import said
+from collab.link import Link
+from collab.messages import Message
 from collab.metrics import NEWS_BROKEN, NEWS_HEARD, NEWS_SENT
-from collab.presence import Message
 from collab.session import Session
 from collab.settings import Settings
 from collab.words import Commit

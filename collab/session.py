@@ -28,8 +28,9 @@ from collab.heard import Heard
 from collab.history import History
 from collab.inbox import Inbox, Submission
 from collab.loading import replay
+from collab.messages import MessageBoard
 from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
-from collab.presence import MessageBoard, PresenceBoard
+from collab.presence import PresenceBoard
 from collab.storage import Append, AppendResult
 from collab.types import DocumentType
 from collab.wakeup import Wakeup

@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from collab.bus.connect import open_bus
 from collab.bus.redis import RedisBus, open_redis
 from collab.errors import ConfigurationError
-from collab.presence import Message, Presence
+from collab.messages import Message
+from collab.presence import Presence
 from collab.session import Session
 from collab.storage.memory import MemoryStore
 from tests.integration.certificates import make_certificate

@@ -14,7 +14,8 @@ from anyio.abc import TaskGroup
 from collab.bus.memory import open_memory
 from collab.bus.news import Asking, Entry, News, Present, Said, decode
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.presence import Message, Presence
+from collab.messages import Message
+from collab.presence import Presence
 from collab.protocols import hocuspocus, native, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.session import Session
