@@ -40,7 +40,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             async with (
                 exporting(settings.otlp_endpoint, node),
                 open_store(settings.database_url) as store,
-                open_bus(settings.redis_url, shared=store.shared) as bus,
+                open_bus(
+                    settings.redis_url, shared=store.shared, verify=settings.redis_verify
+                ) as bus,
                 open_registry(store, settings, bus=bus) as registry,
                 open_scraper(registry, node, settings.workers_directory) as scraper,
             ):

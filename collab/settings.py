@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         "Redis that carries news between nodes: redis://, rediss:// or unix://; absent: they look "
         "into the store four times a second, presence and messages stay on their node",
     )
+    redis_verify: bool = _variable(
+        "COLLAB_REDIS_VERIFY",
+        True,
+        "whether the certificate of a rediss:// server is checked; false where hosters sign theirs "
+        "themselves, as Heroku does",
+    )
     workers: Annotated[int, AfterValidator(_check_workers)] = _variable(
         "WEB_CONCURRENCY", 1, "worker processes; more than 1 need PostgreSQL", ge=1
     )
@@ -472,6 +478,8 @@ def _in_words(detail: ErrorDetails) -> str:
             return "must be a whole number"
         case "float_parsing" | "float_type" | "finite_number":
             return "must be a number"
+        case "bool_parsing" | "bool_type":
+            return "must be true or false"
         case "greater_than":
             return f"must be more than {bounds['gt']:g}"
         case "greater_than_equal":

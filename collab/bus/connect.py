@@ -14,8 +14,12 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 @asynccontextmanager
-async def open_bus(redis_url: SecretStr | None, *, shared: bool) -> AsyncIterator[Bus | None]:
+async def open_bus(
+    redis_url: SecretStr | None, *, shared: bool, verify: bool = True
+) -> AsyncIterator[Bus | None]:
     """The bus that `redis_url` names, for the length of the block; None without one.
+
+    With `verify` the server's certificate has to hold, unless the URL says otherwise.
 
     Also None if the store is not `shared`: then there are no other nodes. Raises
     ConfigurationError, but not when Redis cannot be reached: it is tried again all the time.
@@ -24,7 +28,7 @@ async def open_bus(redis_url: SecretStr | None, *, shared: bool) -> AsyncIterato
         # Only those who use it pay for importing the driver.
         from collab.bus.redis import open_redis
 
-        async with open_redis(redis_url.get_secret_value()) as bus:
+        async with open_redis(redis_url.get_secret_value(), verify=verify) as bus:
             yield bus
         return
     if redis_url is not None:

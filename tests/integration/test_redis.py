@@ -199,7 +199,7 @@ async def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     assert url not in str(caught.value)
 
 
-async def test_tls_is_checked_unless_the_url_says_not_to(
+async def test_tls_is_checked_unless_the_url_or_the_operator_says_not_to(
     tmp_path: Path, log: list[dict[str, object]]
 ) -> None:
     certificate = make_certificate(tmp_path)
@@ -209,6 +209,9 @@ async def test_tls_is_checked_unless_the_url_says_not_to(
                 await until(partial(getattr, bus, "healthy"), 5)
                 await until(lambda: told(log, "redis is there") > 0, 5)
             log.clear()
+        async with open_redis(redis.url, verify=False) as bus:
+            await until(partial(getattr, bus, "healthy"), 5)
+        log.clear()
         async with open_redis(redis.url) as bus:
             await until(lambda: told(log, "redis is away") > 0, 5)
             assert "CERTIFICATE_VERIFY_FAILED" in str(log)

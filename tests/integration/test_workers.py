@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
 from tests.integration.process import ServerProcess, free_port, server
-from tests.integration.talk import Http, dial, http, new_client, seeded_random, within
+from tests.integration.talk import Http, Talk, dial, http, new_client, seeded_random, within
 from tests.integration.typists import typists
 from tests.services.postgres import PostgresServer
 
@@ -45,6 +46,10 @@ def lives(pid: int) -> bool:
 def said(process: ServerProcess, words: str) -> int:
     """How many lines of the log have these words."""
     return sum(words in line for line in process.log)
+
+
+def is_said(process: ServerProcess, words: str, times: int) -> bool:
+    return said(process, words) == times
 
 
 @pytest.fixture
@@ -107,7 +112,7 @@ async def test_all_workers_take_connections_and_pass_on_what_one_of_them_commits
 ) -> None:
     async with http(serving) as api, AsyncExitStack() as stack:
         await api.create("together")
-        talks = []
+        talks: list[Talk] = []
         nodes: dict[str, float] = {}
         while len(nodes) < WORKERS or min(nodes.values()) == 0:
             assert len(talks) < 200, nodes
@@ -165,9 +170,8 @@ def test_a_worker_that_dies_young_again_and_again_is_started_less_and_less_often
     for time_of_it, pause in enumerate(("0.2", "0.4", "0.8"), start=1):
         until(lambda: len(workers_of(serving)) == WORKERS)
         os.kill(workers_of(serving)[-1], signal.SIGKILL)
-        sentence = f"was ended by SIGKILL, starting it again in {pause} s"
-        until(lambda wanted=sentence: said(serving, wanted) == 1)
-        until(lambda number=time_of_it: said(serving, "serves again") == number)
+        until(partial(is_said, serving, f"was ended by SIGKILL, starting it again in {pause} s", 1))
+        until(partial(is_said, serving, "serves again", time_of_it))
 
 
 def test_a_worker_that_cannot_come_back_leaves_the_others_serving(
