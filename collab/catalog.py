@@ -216,12 +216,14 @@ class Catalog:
     # People ---------------------------------------------------------------------------------------
 
     async def presence(self, id: str) -> Sequence[Presence]:
-        """Who shows something of themselves at the document now; raises DocumentNotFound."""
-        session = self._registry.opened(id)
-        if session is not None:
-            return session.presence.everyone()
-        await self.get(id)
-        return []
+        """Who shows something of themselves at the document now, on whatever node.
+
+        Raises as `Registry.open`.
+        """
+        if self._registry.opened(id) is None and not self._registry.bus_up:
+            await self.get(id)
+            return []
+        return await self._registry.everyone(id)
 
     async def post(self, id: str, writer: Writer, body: Any) -> None:
         """Send a message to those who are connected to the document.
@@ -236,12 +238,13 @@ class Catalog:
             refusal=MessageTooLarge,
             depth=self._settings.max_json_depth,
         )
+        message = Message(writer.author, writer.user, passed_on, memoryview(sent).nbytes)
         session = self._registry.opened(id)
         if session is None:
-            await self.get(id)
+            document = await self.get(id)
+            self._registry.pass_on(id, document.epoch, message)
             return
-        size = memoryview(sent).nbytes
-        session.messages.post(Message(writer.author, writer.user, passed_on, size))
+        session.messages.post(message)
         session.wake_followers()
 
 

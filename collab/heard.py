@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from collab.words import Commit
 
+# With as much as this no more is kept: the log is read instead.
 _MAX_COMMITS = 1000
+_MAX_BYTES = 1024 * 1024
 
 
 class Heard:
@@ -17,14 +19,17 @@ class Heard:
 
     def __init__(self) -> None:
         self._commits: list[Commit] = []
+        self._bytes = 0
 
     def offer(self, commits: Sequence[Commit], version: int) -> None:
         """Keep a run of commits if it goes on where this one ends, or where `version` does."""
         end = self._commits[-1].version if self._commits else version
-        if commits and commits[0].version == end + 1 and len(self._commits) < _MAX_COMMITS:
+        full = len(self._commits) >= _MAX_COMMITS or self._bytes >= _MAX_BYTES
+        if commits and commits[0].version == end + 1 and not full:
             self._commits.extend(commits)
+            self._bytes += sum(len(commit.operation) for commit in commits)
 
     def take(self, version: int) -> list[Commit]:
         """The run, if it begins right after `version`; nothing is kept."""
-        commits, self._commits = self._commits, []
+        commits, self._commits, self._bytes = self._commits, [], 0
         return commits if commits and commits[0].version == version + 1 else []

@@ -10,6 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+import anyio
+
 from collab.bus.news import Asking, Entry, News, Present, Said
 from collab.carried import entry_of, message_in, said, shown_in
 from collab.errors import CollabError
@@ -21,6 +23,8 @@ from collab.settings import Settings
 _GATHER_SECONDS = 0.05
 # All presence is told again; what another node has not told for so long is gone with it.
 _REPEAT_SECONDS = 10.0
+# Who has not answered so long after a question does not count for those who wait for answers.
+_ANSWER_SECONDS = 0.25
 _GONE_SECONDS = 30.0
 # What other nodes may put on the boards of one document, whoever they say they are.
 _MAX_NODES = 1000
@@ -80,6 +84,8 @@ class Link:
         self._all_told_at = 0.0
         self._renewing = False
         self._ended = False
+        self.acquainted = anyio.Event()
+        """Set when the other nodes have had their time to tell who is there."""
         session.follow(self)
 
     # Follower -------------------------------------------------------------------------------------
@@ -100,6 +106,7 @@ class Link:
         if self._ended:
             return
         self._ended = True
+        self.acquainted.set()
         if self._due is not None:
             self._due.cancel()
         board = self.session.presence
@@ -112,6 +119,7 @@ class Link:
         """Have the other nodes tell who is there; tell them who is here."""
         self._publish(Asking(self._node, self.session.epoch))
         self._tell_all()
+        self._loop.call_later(_ANSWER_SECONDS, self.acquainted.set)
 
     def tick(self) -> None:
         """Tell all again when it is time; forget nodes that have not."""

@@ -25,6 +25,7 @@ from collab.measured import store_call
 from collab.messages import Message
 from collab.metrics import OPEN_SECONDS
 from collab.poller import Poller
+from collab.presence import Presence
 from collab.relay import Relay
 from collab.session import Session
 from collab.settings import Settings
@@ -157,6 +158,13 @@ class Registry:
                 return
             session.end(error)
         await entry.closed.wait()
+
+    async def everyone(self, id: str) -> list[Presence]:
+        """Who shows something at the document, on whatever node; raises as `open`."""
+        async with self.open(id) as session:
+            if self._relay is not None:
+                await self._relay.acquaint(session)
+            return session.presence.everyone()
 
     def pass_on(self, id: str, epoch: str, message: Message) -> None:
         """Send a message to those who are at the document on other nodes, when it is not open

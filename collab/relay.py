@@ -35,6 +35,7 @@ from collab.words import Commit
 # Commits that are longer together are not sent along: whoever wants them reads them.
 _MAX_COMMIT_BYTES = 64 * 1024
 _TICK_SECONDS = 1.0
+_ACQUAINT_SECONDS = 1.0
 
 
 class Look(Protocol):
@@ -79,6 +80,14 @@ class Relay:
         publish = self._publisher(id)
         self._links[id] = Link(session, self._node, publish, self._settings, self._now)
         self._bus.subscribe(id)
+
+    async def acquaint(self, session: Session) -> None:
+        """Return when it is known who shows something at the document on other nodes, or when that
+        takes too long."""
+        link = self._links.get(session.id)
+        if link is not None and self.healthy:
+            with anyio.move_on_after(_ACQUAINT_SECONDS):
+                await link.acquainted.wait()
 
     def closed(self, session: Session) -> None:
         """The session has ended."""

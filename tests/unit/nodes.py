@@ -67,7 +67,7 @@ def settings(**changes: Any) -> Settings:
 
 @asynccontextmanager
 async def node(
-    store: Store | None = None, bus: Bus | None = None, **changes: Any
+    store: Store | None = None, bus: Bus | None = None, /, **changes: Any
 ) -> AsyncIterator[Registry]:
     """On the loop's own clock, so that virtual time moves it."""
     async with open_registry(

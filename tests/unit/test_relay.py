@@ -6,15 +6,18 @@ import anyio
 import msgspec
 import pytest
 
+from collab.bus.memory import open_memory
 from collab.bus.news import AccessChanged, Committed, Deleted, encode
 from collab.catalog import Catalog
+from collab.contents import Writer
 from collab.errors import DocumentNotFound
+from collab.presence import Presence
 from collab.rights import Principal
 from collab.storage import NewDocument
 from collab.words import Access, Commit, Credit
 from tests.simulation import virtual
 from tests.unit.linked import settled, two_nodes, until
-from tests.unit.nodes import node, settings, text_of
+from tests.unit.nodes import allowed, node, settings, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +168,23 @@ async def test_a_grant_counts_on_the_other_node_at_once() -> None:
         standing = await nodes.registries[1].authorizer.admit(ann, "doc")
         await nodes.registries[0].authorizer.grant("doc", "ann", Access.WRITE)
         await until(lambda: standing.access is Access.WRITE, seconds=0.05)
+
+
+# HTTP on a node that does not have the document open ----------------------------------------------
+
+
+async def test_a_node_that_has_it_not_open_tells_who_is_there_and_passes_messages_on() -> None:
+    async with two_nodes() as nodes:
+        session = nodes.sessions[0]
+        session.presence.put(Presence("ada", "Ada", "here", 0), "peer")
+        session.wake_followers()
+        async with open_memory(nodes.ether) as bus, node(nodes.store, bus) as third:
+            await settled()
+            catalog = Catalog(nodes.store, third, settings())
+            await catalog.post("doc", Writer("bob", "key", allowed), {"hello": 1})
+            await until(lambda: session.messages.count == 1, seconds=0.05)
+            assert session.messages.after(0)[0].author == Writer("bob", "key", allowed).author
+            assert [each.author for each in await catalog.presence("doc")] == ["ada"]
+            assert third.opened("doc") is not None
+            with pytest.raises(DocumentNotFound):
+                await catalog.presence("absent")
