@@ -11,6 +11,7 @@ from itertools import count
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 
 from collab.bus import Bus
 from collab.bus.news import (
@@ -30,12 +31,17 @@ from collab.messages import Message
 from collab.metrics import NEWS_BROKEN, NEWS_HEARD, NEWS_SENT
 from collab.session import Session
 from collab.settings import Settings
+from collab.wakeup import Wakeup
 from collab.words import Commit
 
 # Commits that are longer together are not sent along: whoever wants them reads them.
 _MAX_COMMIT_BYTES = 64 * 1024
 _TICK_SECONDS = 1.0
 _ACQUAINT_SECONDS = 1.0
+# Documents that are seen to before everybody else has a turn; and how long that is, where each of
+# them is asked about.
+_AT_ONCE = 200
+_BREATH_SECONDS = 0.02
 
 
 class Look(Protocol):
@@ -57,6 +63,8 @@ class Relay:
         self._look = look
         self._links: dict[str, Link] = {}
         # Of messages to documents that are not open here; apart from the numbers of links.
+        self._unasked: dict[str, None] = {}
+        self._may_ask = Wakeup()
         self._numbers = count(2**52 + now() * 256)
         bus.listen(self)
 
@@ -66,11 +74,30 @@ class Relay:
         return self._bus.healthy
 
     async def run(self) -> None:
-        """Look after what is repeated and what expires, until cancelled."""
+        """Look after what is repeated, what expires and whom to ask, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tick)
+            tasks.start_soon(self._ask)
+
+    async def _tick(self) -> None:
         while True:
             await anyio.sleep(_TICK_SECONDS)
-            for link in list(self._links.values()):
+            for at, link in enumerate(list(self._links.values()), start=1):
                 link.tick()
+                if at % _AT_ONCE == 0:
+                    await anyio.lowlevel.checkpoint()
+
+    async def _ask(self) -> None:
+        """Ask who is there, at all documents that are heard anew; not at thousands in one go, which
+        would push other news out."""
+        while True:
+            await self._may_ask.wait()
+            while self._unasked:
+                for id in list(self._unasked)[:_AT_ONCE]:
+                    del self._unasked[id]
+                    if (link := self._links.get(id)) is not None:
+                        link.ask()
+                await anyio.sleep(_BREATH_SECONDS)
 
     # What happens here ----------------------------------------------------------------------------
 
@@ -141,9 +168,10 @@ class Relay:
     def tuned(self, channel: str | None) -> None:
         if channel is None:
             self._look(None)
-        elif (link := self._links.get(channel)) is not None:
+        elif channel in self._links:
             self._look([channel])
-            link.ask()
+            self._unasked[channel] = None
+            self._may_ask.set()
 
     def _hear_of(self, link: Link, news: News) -> None:
         session = link.session

@@ -134,7 +134,6 @@ class RedisBus:
                 await hearing.connect()  # type: ignore[no-untyped-call]
                 await publishing.connect()  # type: ignore[no-untyped-call]
             self._connected = True
-            self._beat_heard = anyio.current_time()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._hear, hearing)
                 tasks.start_soon(self._keep_subscribed, hearing)
@@ -162,7 +161,9 @@ class RedisBus:
             self._listener.hear(self._wanted[name], news)
 
     def _subscribed(self, name: str) -> None:
-        if name != self._heart and name in self._wanted and self._listener is not None:
+        if name == self._heart:
+            self._send_beat()
+        elif name in self._wanted and self._listener is not None:
             self._listener.tuned(self._wanted[name])
 
     async def _keep_subscribed(self, connection: Connection) -> None:
@@ -197,16 +198,22 @@ class RedisBus:
             self._under_way = 0
 
     async def _beat(self) -> None:
-        """Send a heartbeat every second; raises when none has come back for too long."""
+        """Send a heartbeat every second, besides the one as soon as it would be heard; raises when
+        none has come back for too long."""
+        began = anyio.current_time()
         while True:
-            self._waiting.appendleft((self._heart, b""))
-            self._may_publish.set()
             await anyio.sleep(_HEARTBEAT_SECONDS)
-            if anyio.current_time() - self._beat_heard >= _MISSED_SECONDS:
+            self._send_beat()
+            if anyio.current_time() - max(self._beat_heard, began) >= _MISSED_SECONDS:
                 raise TimeoutError("Redis does not answer")
             if self._dropped:
                 _log.warning("news dropped, Redis is slower than they come", news=self._dropped)
                 self._dropped = 0
+
+    def _send_beat(self) -> None:
+        """Before all that waits: it asks for the way, not for how much is on it."""
+        self._waiting.appendleft((self._heart, b""))
+        self._may_publish.set()
 
     def _lost(self) -> None:
         self._waiting.clear()

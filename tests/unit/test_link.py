@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -22,7 +22,7 @@ from collab.session import Session
 from tests.simulation import virtual
 from tests.unit import test_peer, test_yjs_peer
 from tests.unit.linked import Nodes, settled, two_nodes, until
-from tests.unit.nodes import TroubledStore, node
+from tests.unit.nodes import TroubledStore, create, node
 from tests.unit.test_peer import ADA, BOB
 
 pytestmark = pytest.mark.anyio
@@ -415,3 +415,18 @@ async def test_a_stateless_message_crosses_as_it_is() -> None:
         expected = hocuspocus.encode_body(hocuspocus.Stateless('"quoted"'))
         while await bob.frame() != expected:
             pass
+
+
+async def test_after_an_outage_everybody_is_learnt_of_at_hundreds_of_documents() -> None:
+    async with two_nodes() as nodes, AsyncExitStack() as stack:
+        pairs: list[list[Session]] = []
+        for number in range(450):
+            await create(nodes.store, f"doc {number}")
+            opened = [each.open(f"doc {number}") for each in nodes.registries]
+            pairs.append([await stack.enter_async_context(each) for each in opened])
+        nodes.buses[0].away = True
+        for here, _ in pairs:
+            put(here, "ada", 1)
+        await anyio.sleep(1)
+        nodes.buses[0].away = False
+        await until(lambda: all(shown(there) == {"ada": 1} for _, there in pairs), 1)
