@@ -52,6 +52,8 @@ def check_told(type: str, log: Sequence[Commit], writers: Iterable[Writer]) -> N
         lost = writer.told - counts.keys()
         assert not lost, f"client {writer.number} was told of {len(lost)} edits that are not there"
         assert not writer.watch.contradictions
+        newest = max(writer.watch.commits, default=0)
+        assert newest <= len(log), f"client {writer.number} was shown version {newest}"
         for version, seen in writer.watch.commits.items():
             assert seen == _seen(log[version - 1]), f"client {writer.number}, version {version}"
         for version, contents in writer.watch.contents:

@@ -28,6 +28,7 @@ TOKENS_EACH = 1000
 """The most that one client can have."""
 _PAUSE_SECONDS = 0.4
 _LOOK_EVERY_SECONDS = 0.01
+_LEAVE_SECONDS = 0.5
 
 
 def token(client: int, number: int) -> str:
@@ -229,11 +230,21 @@ async def _open(
     type = DOCUMENTS[document]
     if type == "yjs":
         async with collab_client.connect(
-            url, document, type="yjs", open_channel=watch.open_binary, random=own
+            url,
+            document,
+            type="yjs",
+            flush_seconds=_LEAVE_SECONDS,
+            open_channel=watch.open_binary,
+            random=own,
         ) as yjs:
             yield Writer(number, yjs, watch, random)
     else:
         async with collab_client.connect(
-            url, document, create=type, open_channel=watch.open_native, random=own
+            url,
+            document,
+            create=type,
+            flush_seconds=_LEAVE_SECONDS,
+            open_channel=watch.open_native,
+            random=own,
         ) as live:
             yield Writer(number, live, watch, random)
