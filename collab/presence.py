@@ -6,10 +6,13 @@ newest of each. Nothing here is ever stored.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
+
+from collab.errors import Malformed
 
 # Departures that readers are told one by one; who is further behind is told all there are.
 _MAX_DEPARTURES = 256
@@ -291,10 +294,25 @@ def _newest(entries: dict[str, _Entry], stamp: int) -> list[_Entry]:
 
 def with_name(state: bytes | msgspec.Raw, name: str, within: str | None = None) -> msgspec.Raw:
     """A presence state (JSON) that calls its owner `name`, whatever it said: as its member `name`,
-    or that of its member `within`. A state that has no place for a name stays as it is."""
-    shown = msgspec.json.decode(state)
+    or that of its member `within`. A state that has no place for a name stays as it is.
+
+    Raises Malformed for a number without an end (1e999).
+    """
+    encode: Callable[[Any], bytes] = msgspec.json.encode
+    try:
+        shown = msgspec.json.decode(state)
+    except msgspec.MsgspecError:
+        shown, encode = json.loads(bytes(state)), _encode_halves
     place = shown if within is None or not isinstance(shown, dict) else shown.get(within)
     if not isinstance(place, dict):
         return msgspec.Raw(state)
     place["name"] = name
-    return msgspec.Raw(msgspec.json.encode(shown))
+    return msgspec.Raw(encode(shown))
+
+
+def _encode_halves(value: Any) -> bytes:
+    """JSON with halves of characters in it, as JavaScript writes them."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError:
+        raise Malformed("a number without an end") from None

@@ -32,9 +32,14 @@ from collab.settings import Settings
 from collab.types.yjs import YJS
 from collab.words import Access, Commit, Edit, author_of
 
-# After a document was too large for a client's content: how long it is not asked for it again. Each
-# time it would send all of it.
+# How long one whose content was too large is not asked for it again: it would send all of it.
 _FULL_SECONDS = 30.0
+# Yjs clients that one connection may show; a provider has one at a time.
+_MAX_OWN = 16
+# So high that what is added here never reaches 2^53, where readers' numbers end.
+_MAX_CLOCK = 2**52
+# Entries of an awareness message that count as one change.
+_SIGNAL_ENTRIES = 100
 
 Heard: TypeAlias = ywebsocket.ClientMessage | hocuspocus.ClientMessage
 
@@ -113,7 +118,8 @@ class YjsPeer(Peer[Heard, bytes]):
             case ywebsocket.SyncUpdate(update=update):
                 self._submit(update, self._answer)
             case ywebsocket.Awareness(entries=entries):
-                self._check_signal()
+                for _ in range(0, len(entries) + 1, _SIGNAL_ENTRIES):
+                    self._check_signal()
                 self._show(entries)
             case ywebsocket.QueryAwareness():
                 self._check_signal()
@@ -178,8 +184,12 @@ class YjsPeer(Peer[Heard, bytes]):
         board = self._session.presence
         key = str(entry.client_id)
         owner, shown, known = board.owner(key), board.shown(key), board.last_version(key)
+        if entry.clock > _MAX_CLOCK:
+            return False
         if owner is self:
             if entry.state is None:
+                self._own.discard(entry.client_id)
+                self._shown_states.pop(entry.client_id, None)
                 return self._withdraw(entry.client_id)
             return self._change(entry, known or 0)
         if shown is not None and not (introduces and self._same_user(shown)):
@@ -188,6 +198,8 @@ class YjsPeer(Peer[Heard, bytes]):
             return False
         if known is not None and not introduces and entry.clock <= known:
             return False  # someone who has left, as another client remembers it
+        if len(self._own | {entry.client_id}) > _MAX_OWN:
+            return False
         self._own.add(entry.client_id)
         if introduces and known is not None:
             self._renew()

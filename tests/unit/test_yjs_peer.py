@@ -15,13 +15,14 @@ from anyio.abc import TaskGroup
 from collab.errors import (
     CollabError,
     DocumentTooLarge,
+    Malformed,
     TooManyEdits,
     TooMuchPresence,
     WrongType,
 )
 from collab.hocuspocus_peer import HocuspocusPeer
 from collab.peer import Disconnected
-from collab.protocols import hocuspocus, ywebsocket
+from collab.protocols import hocuspocus, lib0, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.registry import Registry
 from collab.session import Session
@@ -316,6 +317,59 @@ async def test_awareness_bears_the_name_its_owner_signed_in_with() -> None:
         ada.say(ywebsocket.Awareness((AwarenessEntry(7, 1, '{"user":{"name":"Bob"},"x":1}'),)))
         [(_, state)] = bob.shown(await bob.next(ywebsocket.Awareness)).values()
         assert json.loads(state or "") == {"user": {"name": "Ada Lovelace"}, "x": 1}
+
+
+@pytest.mark.parametrize("cut", ['"\\ud83d"', '{"\\ud800":1}'])
+async def test_half_a_character_in_a_state_neither_breaks_it_nor_hides_the_name(cut: str) -> None:
+    async with room() as made:
+        ada, bob = made.dial(name="Ada Lovelace"), made.dial()
+        ada.say(awareness(7, 1, f'{{"user":{{"name":"Bob"}},"x":{cut}}}'))
+        [(_, state)] = bob.shown(await bob.next(ywebsocket.Awareness)).values()
+        assert json.loads(state or "") == {"user": {"name": "Ada Lovelace"}, "x": json.loads(cut)}
+
+
+async def test_a_number_without_an_end_ends_its_connection_only() -> None:
+    async with room() as made:
+        ada, bob = made.dial(name="Ada Lovelace"), made.dial()
+        ada.say(awareness(7, 1, '{"user":{"name":"Bob"},"x":1e999}'))
+        with anyio.fail_after(5):
+            await ada.ended.wait()
+        assert isinstance(ada.error, Malformed)
+        bob.say(awareness(8, 1))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {8: (2, STATE)}
+
+
+async def test_no_clock_is_so_high_that_others_cannot_be_told() -> None:
+    async with room() as made:
+        eve, bob = made.dial(), made.dial()
+        for client, clock in enumerate((lib0.MAX_UINT, lib0.MAX_UINT - 1, 2**52 + 1)):
+            eve.say(awareness(client, clock))
+        eve.say(awareness(7, 2**52))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (2**52 + 1, STATE)}
+        eve.say(awareness(7, lib0.MAX_UINT, OTHER))
+        eve.hang_up()
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {7: (2**52 + 2, None)}
+
+
+async def test_a_connection_shows_so_many_clients_and_may_show_others_instead() -> None:
+    async with room() as made:
+        eve, bob = made.dial(), made.dial()
+        eve.say(ywebsocket.Awareness(tuple(AwarenessEntry(id, 1, STATE) for id in range(1000))))
+        assert set(bob.shown(await bob.next(ywebsocket.Awareness))) == set(range(16))
+        eve.say(awareness(20, 1))
+        eve.say(awareness(3, 2, None))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {3: (3, None)}
+        eve.say(awareness(20, 1))
+        assert bob.shown(await bob.next(ywebsocket.Awareness)) == {20: (2, STATE)}
+
+
+async def test_long_awareness_counts_as_many_changes() -> None:
+    async with room(presence_per_second=2) as made:
+        eve = made.dial()
+        eve.say(ywebsocket.Awareness(tuple(AwarenessEntry(id, 1, STATE) for id in range(5000))))
+        with anyio.fail_after(5):
+            await eve.ended.wait()
+        assert isinstance(eve.error, TooMuchPresence)
 
 
 async def test_a_flood_of_edits_or_questions_ends_its_connection_only() -> None:
