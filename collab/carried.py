@@ -12,10 +12,13 @@ from collab.bus.news import Entry, Said
 from collab.errors import CollabError
 from collab.messages import Message
 from collab.presence import Presence, Shown
+from collab.protocols.lib0 import parse_json
 from collab.protocols.native import checked_json
 from collab.settings import Settings
 
 _MAX_CLIENT_ID = 2**53 - 1
+# Clocks rise here, and must not leave the numbers that JavaScript can count with.
+_MAX_CLOCK = 2**52
 # A name may have been put into a state by the node that took it from its peer.
 _NAME_BYTES = 4096
 
@@ -37,11 +40,15 @@ def entry_of(shown: Shown) -> Entry:
 
 def shown_in(entry: Entry, settings: Settings) -> Shown | None:
     """What an entry shows; None if no peer could have shown it."""
-    if entry.clocked and not _is_client_id(entry.author):
+    if entry.clocked and not (_is_client_id(entry.author) and entry.version <= _MAX_CLOCK):
         return None
     state: msgspec.Raw | None = None
     if entry.state is not None:
-        state = _json(entry.state, 2 * settings.max_presence_bytes + _NAME_BYTES, settings)
+        limit = 2 * settings.max_presence_bytes + _NAME_BYTES
+        if entry.clocked:
+            state = _awareness(entry.state, limit)
+        else:
+            state = _json(entry.state, limit, settings)
         if state is None:
             return None
     presence = Presence(entry.author, entry.user, state, entry.version, entry.clocked)
@@ -66,6 +73,15 @@ def message_in(news: Said, settings: Settings) -> Message | None:
         if body is None:
             return None
     return Message(news.author, news.user, body, len(news.body or b""))
+
+
+def _awareness(value: bytes, limit: int) -> msgspec.Raw | None:
+    """The same bytes: what JavaScript writes is not always JSON for others."""
+    text = _text(value, limit)
+    try:
+        return None if text is None or parse_json(text) is None else msgspec.Raw(value)
+    except CollabError:
+        return None
 
 
 def _text(value: bytes, limit: int) -> str | None:

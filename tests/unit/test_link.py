@@ -204,6 +204,11 @@ async def test_of_the_presence_of_strangers_only_what_a_peer_could_show_is_shown
             msgspec.structs.replace(yjs, author="07"),
             msgspec.structs.replace(yjs, author="9" * 16),
             msgspec.structs.replace(yjs, author="9" * 999),
+            msgspec.structs.replace(yjs, version=2**53 - 1),
+            msgspec.structs.replace(yjs, state=b"NaN"),
+            msgspec.structs.replace(yjs, state=b"null"),
+            msgspec.structs.replace(yjs, state=b"\xff"),
+            msgspec.structs.replace(yjs, state=b'"%s"' % (b"x" * 100_000)),
         ]
         for entry in odd:
             nodes.spread(Present("third", "e1", (entry,), None))
@@ -373,6 +378,15 @@ async def test_a_provider_that_comes_to_a_node_of_its_own_sees_the_others_at_onc
         async with open_memory(nodes.ether) as bus, node(nodes.store, bus) as third:
             async with third.open("doc") as session:
                 await until(lambda: (session.presence.last_version("2") or 0) > before, 1)
+
+
+async def test_awareness_crosses_as_javascript_wrote_it() -> None:
+    async with two_nodes("yjs") as nodes, rooms(nodes, test_yjs_peer.Room) as (here, there):
+        ada, bob = here.dial(), there.dial()
+        await bob.next(ywebsocket.SyncStep1)
+        half = '{"user": {"name": "\\ud83d"}, "big": 1e300}'
+        ada.say(awareness(1, 5, half))
+        assert (await clock_of(bob, 1))[1] == half
 
 
 async def test_somebody_elses_client_id_cannot_be_taken_on_another_node_either() -> None:
