@@ -178,7 +178,7 @@ async def put_content(
     body = await request.body()
     if format == "json":
         await aside(len(body), check_parts, body)
-    committed = await contents.replace(id, match, body, format, caller.writer(id, key))
+    committed = await contents.replace(id, match, body, format, caller.writer(key))
     # Without an ETag: after a rebase the content is not what was sent, and has to be read.
     return committed_answer(committed)
 
