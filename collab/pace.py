@@ -45,12 +45,16 @@ class Paces:
 
     def wait(self, key: Hashable, now: float) -> float:
         """As `Pace.wait`, of the sender `key`."""
+        return self.of(key, now).wait(now)
+
+    def of(self, key: Hashable, now: float) -> Pace:
+        """The share of the sender `key`."""
         pace = self._paces.get(key)
         if pace is None:
             if len(self._paces) >= self._tidy_above:
                 self._tidy(now)
             pace = self._paces[key] = Pace(self._per_second)
-        return pace.wait(now)
+        return pace
 
     def _tidy(self, now: float) -> None:
         self._paces = {key: pace for key, pace in self._paces.items() if not pace.rested(now)}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
+from time import monotonic
 
 import anyio
 from anyio.abc import TaskGroup
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.websockets import WebSocket
 
 from collab.authorizer import Standing
@@ -19,16 +21,19 @@ from collab.errors import (
     CollabError,
     DocumentNotFound,
     HelloTimeout,
+    Malformed,
     NotAllowed,
     NotSignedIn,
     TooManyDocuments,
 )
 from collab.hocuspocus_peer import HocuspocusPeer
 from collab.metrics import reject
-from collab.peer import Disconnected
+from collab.pace import Pace, Paces
+from collab.peer import Disconnected, Wire
 from collab.protocols import hocuspocus
 from collab.registry import Registry
 from collab.settings import Settings
+from collab.wakeup import Wakeup
 from collab.web.admission import admit, token_of
 from collab.web.connections import Connections
 from collab.web.trials import tried
@@ -37,50 +42,72 @@ from collab.web.ywebsocket import SUBPROTOCOL
 from collab.words import Access
 from collab.yjs_peer import Heard
 
-# Messages that wait for their document before the socket is no longer read.
+# What waits for its documents before the socket is no longer read: messages of one, bytes of all.
 _WAITING_MESSAGES = 64
+_WAITING_BYTES = 1024 * 1024
+# An address goes before every frame. Ids have 200 characters, providers' sessions some ten.
+_MAX_ADDRESS = 1000
 _REVOKED = NotSignedIn | NotAllowed
 
 
-class Channel:
+class Backlog:
+    """The bytes that wait on one socket, whichever documents they are for. One task reads it."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.room = Wakeup()
+
+
+class Channel(Wire[Heard, bytes]):
     """One document's part of the socket, as its peer's wire."""
 
-    def __init__(self, address: str, wire: BinaryWire) -> None:
+    def __init__(self, address: str, wire: BinaryWire, backlog: Backlog, state: State) -> None:
         self.address = address
         self.peer: HocuspocusPeer | None = None
         self.standing: Standing | None = None
         self._wire = wire
-        self._waiting: deque[Heard] = deque()
-        self._changed = anyio.Event()
+        self._backlog = backlog
+        self._state = state
+        self._waiting: deque[tuple[Heard, int]] = deque()
+        self._news = Wakeup()
         self._closed = False
 
-    async def put(self, message: Heard) -> None:
-        """Hand over a message; waits while too many wait."""
-        while len(self._waiting) >= _WAITING_MESSAGES and not self._closed:
-            await self._changed.wait()
-        self._waiting.append(message)
-        self._signal()
+    async def put(self, message: Heard, size: int) -> None:
+        """Hand over a message of so many bytes; waits while too much waits."""
+        while not self._closed and self._is_full():
+            await self._backlog.room.wait()
+        if not self._closed:
+            self._waiting.append((message, size))
+            self._backlog.size += size
+            self._news.set()
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= _WAITING_MESSAGES or self._backlog.size >= _WAITING_BYTES
 
     def close(self) -> None:
         """The client has left the document, or the document the client."""
         self._closed = True
-        self._signal()
+        self._news.set()
+        self._backlog.room.set()
+
+    def drop(self) -> None:
+        """Close, with nobody to receive what still waits."""
+        self._backlog.size -= sum(size for _, size in self._waiting)
+        self._waiting.clear()
+        self.close()
 
     async def receive(self) -> Heard:
         while not self._waiting:
             if self._closed:
                 raise Disconnected
-            await self._changed.wait()
-        message = self._waiting.popleft()
-        self._signal()
-        return message
+            await self._news.wait()
+        message, size = self._waiting.popleft()
+        self._backlog.size -= size
+        self._backlog.room.set()
+        return await tried(message, self._state)
 
     async def send(self, frame: bytes) -> None:
         await self._wire.send(hocuspocus.under(self.address, frame))
-
-    def _signal(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
 
 
 class Conversation:
@@ -94,6 +121,12 @@ class Conversation:
         self._connections: Connections = state.connections
         self._handshake_token = token_of(websocket)
         self._channels: dict[str, Channel] = {}
+        self._running = 0  # those included that the client has left and that are not done
+        self._backlog = Backlog()
+        # By document: who leaves it and comes back gets no new share.
+        self._edits = Paces(self._settings.edits_per_second)
+        self._signals = Paces(self._settings.presence_per_second)
+        self._tokens = Pace(self._settings.presence_per_second)
         self._denied: set[str] = set()
         self._users: set[str | None] = set()
         self._counted = ExitStack()
@@ -131,9 +164,11 @@ class Conversation:
             case hocuspocus.Ping():
                 await self._wire.send(hocuspocus.encode_pong())
             case hocuspocus.FromClient(address=address, message=message):
-                await self._hand_over(address, message, tasks)
+                if len(address) > _MAX_ADDRESS:
+                    raise Malformed(f"an address has at most {_MAX_ADDRESS} characters")
+                await self._hand_over(address, message, len(frame), tasks)
 
-    async def _hand_over(self, address: str, message: Heard, tasks: TaskGroup) -> None:
+    async def _hand_over(self, address: str, message: Heard, size: int, tasks: TaskGroup) -> None:
         channel = self._channels.get(address)
         match message:
             case hocuspocus.Leave():
@@ -142,6 +177,7 @@ class Conversation:
                     del self._channels[address]
                     channel.close()
             case hocuspocus.Token(token=token):
+                self._count_token()
                 if channel is None:
                     self._denied.discard(address)
                     self._open(address, token, tasks)
@@ -150,17 +186,26 @@ class Conversation:
             case _ if address in self._denied:
                 return  # it was said before the client heard of the denial
             case _:
-                # 2.x sends no token if it has none, or has it in the URL.
-                channel = channel or self._open(address, "", tasks)
-                await channel.put(await tried(message, self._state))
+                if channel is None:
+                    # 2.x sends no token if it has none, or has it in the URL.
+                    self._count_token()
+                    channel = self._open(address, "", tasks)
+                await channel.put(message, size)
 
     def _open(self, address: str, token: str, tasks: TaskGroup) -> Channel:
         limit = self._settings.documents_per_socket
-        if len(self._channels) >= limit:
+        if len(self._channels) >= limit or self._running >= 2 * limit:
             raise TooManyDocuments(f"a socket has at most {limit} documents", retry_after=1)
-        channel = self._channels[address] = Channel(address, self._wire)
+        channel = Channel(address, self._wire, self._backlog, self._state)
+        self._channels[address] = channel
+        self._running += 1
         tasks.start_soon(self._serve, channel, token or self._handshake_token, tasks)
         return channel
+
+    def _count_token(self) -> None:
+        wait = self._tokens.wait(monotonic())
+        if wait:
+            raise TooManyDocuments("more tokens and openings than one may send", wait)
 
     async def _serve(self, channel: Channel, token: str | None, tasks: TaskGroup) -> None:
         try:
@@ -178,7 +223,8 @@ class Conversation:
                 # All its documents come back on a new socket; one alone could not with 4.x.
                 self._fail(error, tasks)
         finally:
-            channel.close()
+            self._running -= 1
+            channel.drop()
             if self._channels.get(channel.address) is channel:
                 del self._channels[channel.address]
 
@@ -202,6 +248,8 @@ class Conversation:
                 access=standing.access,
                 settings=self._settings,
             )
+            now = monotonic()
+            peer.share(self._edits.of(id, now), self._signals.of(id, now))
             standing.tell(peer)
             channel.peer, channel.standing = peer, standing
             await peer.run()
