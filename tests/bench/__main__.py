@@ -20,6 +20,7 @@ from rich.console import Console
 from tests.bench import bench_delta, bench_store, yjs_cases
 from tests.bench.cases import CASES, Timing, run_case
 from tests.bench.memory import measure_memory
+from tests.bench.nodes import measure_nodes
 from tests.bench.process import (
     SERVE,
     Cores,
@@ -31,9 +32,9 @@ from tests.bench.report import Report, tell, this_machine, write_json, write_mar
 from tests.bench.room import BenchFailed
 from tests.bench.yjs_joins import measure_joins
 
-EDIT, STORE, MEMORY, YJS_JOIN = "edit", "store", "memory", "yjs-join"
+EDIT, STORE, MEMORY, YJS_JOIN, NODES = "edit", "store", "memory", "yjs-join", "nodes"
 LOADS = dict.fromkeys(CASES, run_case) | dict.fromkeys(yjs_cases.CASES, yjs_cases.run_case)
-PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN)
+PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN, NODES)
 TABLE_WIDTH = 130
 # Usual and quick.
 SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
@@ -111,6 +112,9 @@ def _run(part: str, options: argparse.Namespace, cores: Cores, report: Report) -
         report.memory = measure_memory(options.count, command, cores)
     elif part == YJS_JOIN:
         report.joins = measure_joins(command, cores)
+    elif part == NODES:
+        timing = Timing(warm_up=options.warm_up, measured=options.seconds)
+        report.nodes += measure_nodes(timing, command, cores)
     else:
         case, run = next((case, run) for case, run in LOADS.items() if case.name == part)
         timing = Timing(warm_up=options.warm_up, measured=options.seconds)

@@ -221,8 +221,8 @@ async def _measure(
         edits_per_frame=(delivered + edits) / (after.frames - before.frames),
         cpu_us_per_edit=server_s / edits * 1e6,
         cpu_us_per_delivered=server_s / delivered * 1e6,
-        p50_ms=_percentile(load.latencies, 0.5) * 1000,
-        p99_ms=_percentile(load.latencies, 0.99) * 1000,
+        p50_ms=percentile(load.latencies, 0.5) * 1000,
+        p99_ms=percentile(load.latencies, 0.99) * 1000,
         late_share=load.late / edits,
         server_share=server_s / wall,
         generator_share=(after.generator - before.generator) / wall,
@@ -238,5 +238,6 @@ async def _verify(load: Load) -> None:
         newcomer.room.check_newcomer(newcomer.welcome)
 
 
-def _percentile(values: array[float], share: float) -> float:
+def percentile(values: array[float], share: float) -> float:
+    """The value that this share of the values is below."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -29,9 +29,19 @@ _CONNECTING = 50
 class Peer(WebSocketClient):
     """One connection to a room. It writes only when the load tells it to."""
 
-    def __init__(self, load: Load, room: Room, name: str, *, sampled: bool = False) -> None:
+    def __init__(
+        self,
+        load: Load,
+        room: Room,
+        name: str,
+        *,
+        sampled: bool = False,
+        port: int | None = None,
+    ) -> None:
         super().__init__("bench", f"/v1/documents/{room.id}/socket", native.SUBPROTOCOL)
         self.room = room
+        self.port = port  # of its server; None: the load's
+        self.sampled = sampled
         self.author = ""
         self.version = 0
         self.seq = 0
@@ -42,7 +52,6 @@ class Peer(WebSocketClient):
         self.welcome: Welcome | None = None
         self._load = load
         self._name = name
-        self._sampled = sampled
 
     def opened(self) -> None:
         hello = native.Hello(client=f"bench-{self.room.id}-{self._name}", create="text")
@@ -63,7 +72,7 @@ class Peer(WebSocketClient):
         self.version = run.last
         self.frames += 1
         self.delivered += run.last - run.first + 1
-        if self._sampled:
+        if self.sampled:
             self._load.sample(self, run.first)
         if self.author in run.newest:
             self.delivered -= 1
@@ -142,7 +151,8 @@ class Load:
         for start in range(0, len(peers), _CONNECTING):
             group = peers[start : start + _CONNECTING]
             for peer in group:
-                await self._loop.create_connection(partial(_same, peer), "127.0.0.1", self._port)
+                port = peer.port or self._port
+                await self._loop.create_connection(partial(_same, peer), "127.0.0.1", port)
                 peer.room.peers.append(peer)
                 self.peers.append(peer)
             deadline = perf_counter() + DRAIN_SECONDS
@@ -221,6 +231,7 @@ class Load:
         self._closed_loop = False
         self._pace = 0.0
         self._waiting.clear()
+        await self.watch(2 * _TICK_SECONDS)  # until nothing is offered any more
         deadline = perf_counter() + DRAIN_SECONDS
         while perf_counter() < deadline and not all(room.is_still for room in self.rooms):
             await self.watch(0.005)

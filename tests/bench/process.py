@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,25 @@ def busy_seconds(core: int) -> float:
     return (sum(ticks) - sum(ticks[field] for field in _IDLE_FIELDS)) / _TICKS
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system time of all threads of one process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def on_core(core: int, after: int) -> Iterator[None]:
+    """What is started in the block runs on `core`; this process is on the core `after` then.
+
+    A child inherits the affinity, and so does every thread it will ever start.
+    """
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, {after})
+
+
 class Server:
     """A running server. Made by `running_server`."""
 
@@ -68,8 +87,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
         """The memory it occupies; the kernel's socket buffers are not in it."""
@@ -80,10 +98,15 @@ class Server:
 
 
 @contextmanager
-def running_server(command: Sequence[str], folder: Path, cores: Cores) -> Iterator[Server]:
+def running_server(
+    command: Sequence[str],
+    folder: Path,
+    cores: Cores,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """The server on an empty SQLite file in `folder`, listening; ended in order at the end.
 
-    Raises ServerFailed with the end of its log.
+    With `variables` it is told something else. Raises ServerFailed with the end of its log.
     """
     port = _free_port()
     log = folder / "server.log"
@@ -101,14 +124,9 @@ def running_server(command: Sequence[str], folder: Path, cores: Cores) -> Iterat
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "COLLAB_LOG_LEVEL": "warning",
-    }
-    with log.open("wb") as output:
-        # A child inherits the affinity, and so does every thread it will ever start.
-        os.sched_setaffinity(0, {cores.server})
-        try:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        finally:
-            os.sched_setaffinity(0, {cores.generator})
+    } | dict(variables or {})
+    with log.open("wb") as output, on_core(cores.server, cores.generator):
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         _wait_until_listening(process, port, log)
         yield Server(process.pid, port, cores)

@@ -20,6 +20,8 @@ from collab import __version__
 from tests.bench.bench_delta import MAX_RATIO
 from tests.bench.cases import Figures
 from tests.bench.memory import Memory
+from tests.bench.nodes import COLUMNS as NODE_COLUMNS
+from tests.bench.nodes import NodeFigures, node_cells, node_table
 from tests.bench.yjs_joins import Joins, join_rows, join_table
 
 TARGET_CASE = "1x100"
@@ -54,6 +56,7 @@ class Report(msgspec.Struct):
     load: list[Figures] = []
     memory: Memory | None = None
     joins: Joins | None = None
+    nodes: list[NodeFigures] = []
     size_ratio: float | None = None
 
 
@@ -128,6 +131,8 @@ def tell(report: Report, console: Console) -> None:
         console.print(_memory_table(report.memory))
     if report.joins is not None:
         console.print(join_table(report.joins))
+    if report.nodes:
+        console.print(node_table(report.nodes))
     if held := targets(report):
         console.print(_target_table(held))
 
@@ -152,6 +157,9 @@ def write_markdown(report: Report, file: Path) -> None:
     if report.joins is not None:
         lines += ["| joining a Yjs document | |", "|---|---|"]
         lines += [f"| {what} | {measured} |" for what, measured in join_rows(report.joins)] + [""]
+    if report.nodes:
+        lines += ["| " + " | ".join(NODE_COLUMNS) + " |", "|" + "---|" * len(NODE_COLUMNS)]
+        lines += ["| " + " | ".join(node_cells(each)) + " |" for each in report.nodes] + [""]
     file.write_text("\n".join(lines))
 
 

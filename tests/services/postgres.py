@@ -71,6 +71,12 @@ class PostgresServer:
             self._owner = "postgres" if "postgres" in names else "nobody"
             shutil.chown(folder, self._owner)
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server are children of."""
+        assert self._child is not None
+        return self._child.pid
+
     def url(self, database: str, *, port: int | None = None, host: str = "127.0.0.1") -> str:
         """The URL of `database`, perhaps with another port (a proxy's)."""
         password = quote(PASSWORD, safe="")

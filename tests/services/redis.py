@@ -32,6 +32,11 @@ class RedisServer:
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    @property
     def url(self) -> str:
         return self.url_at(self.port)
 
