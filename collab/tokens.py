@@ -14,7 +14,7 @@ import jwt
 
 from collab.errors import ConfigurationError, InvalidDocumentId, Malformed, TooLarge
 from collab.settings import Settings
-from collab.words import ANY, Access, check_document_id
+from collab.words import ANY, API_USERS, Access, check_document_id
 
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_LENGTH: Final = 16 * 1024
@@ -76,6 +76,8 @@ def mint(
             raise Malformed(f"a {claim} is a printable text of 1 to {MAX_NAME_LENGTH} characters")
     if user == ANY:
         raise Malformed(f"no user is called {ANY}, which stands for everybody")
+    if user is not None and user.startswith(API_USERS):
+        raise Malformed(f"no user's name begins with {API_USERS}, as those of API keys do")
     if len(docs) > MAX_PATTERNS:
         raise TooLarge(f"a token has at most {MAX_PATTERNS} patterns")
     for pattern in docs:

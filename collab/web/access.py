@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from collab.errors import Malformed
+from collab.errors import Malformed, NotAllowed
 from collab.rights import ACCESS_BY_NAME
 from collab.web import schemas
 from collab.web.answers import json_answer
 from collab.web.bodies import StrictRoute
 from collab.web.dependencies import TheCaller
-from collab.words import ANY, Grant, check_document_id
+from collab.words import ANY, API_USERS, Grant, check_document_id
 
 router = APIRouter(prefix="/v1/access", tags=["access"], route_class=StrictRoute)
 
@@ -26,6 +26,8 @@ async def change_access(body: schemas.NewGrant, caller: TheCaller) -> Response:
     if body.document != ANY:
         check_document_id(body.document)
     await caller.check_admin(body.document)
+    if body.user.startswith(API_USERS) and not await caller.administers_everything():
+        raise NotAllowed("only who administers every document may change the rights of API keys")
     access = None if body.access is None else ACCESS_BY_NAME[body.access]
     stored = await caller.authorizer.grant(body.document, body.user, access)
     return json_answer(_row(stored))

@@ -4,7 +4,8 @@ Owns the reading of tokens. Knows nothing of documents beyond their ids, nothing
 is an API key (COLLAB_API_KEYS), or a JWT signed with COLLAB_SECRET_KEY (HS256) or with the private
 key to one in COLLAB_JWKS. A JWT has these claims, all optional:
 
-- `sub`: the user, `name`: what other people see; printable, at most 200 characters;
+- `sub`: the user, `name`: what other people see; printable, at most 200 characters. No user is
+  called `*`, or `api:` and something, which the holders of API keys are;
 - `docs`: an object from patterns, at most 1000, to "read", "write" or "admin", or to "none", false
   or null for a refusal. A pattern is a document id, or the beginning of ids followed by `*`
   (`notes:*`, `*`). `collab.rights` tells what they come to, with the stored grants;
@@ -35,7 +36,7 @@ from collab.tokens import (
 from collab.web import keys
 from collab.web.key_sources import KeySource, open_source
 from collab.web.keys import CheckingKey
-from collab.words import ANY, Access
+from collab.words import ANY, API_USERS, Access
 
 EVERYONE: Final = Principal(None, None, (("*", Access.WRITE),))
 
@@ -72,13 +73,15 @@ class Authenticator:
             raise NotSignedIn(f"the token has more than {MAX_TOKEN_LENGTH} characters")
         holder = holder_of(self._api_keys, token)
         if holder is not None:
-            return Principal(f"api:{holder}", holder, (("*", Access.ADMIN),))
+            return Principal(f"{API_USERS}{holder}", holder, (("*", Access.ADMIN),))
         for key in await self._keys_for(token):
             claims = self._claims(token, key)
             if claims is not None:
                 user = _text(claims, "sub")
                 if user == ANY:
                     raise NotSignedIn(f"the token's `sub` is {ANY}, which stands for everybody")
+                if user is not None and user.startswith(API_USERS):
+                    raise NotSignedIn(f"the token's `sub` begins with {API_USERS}, as API keys' do")
                 return Principal(user, _text(claims, "name"), _rights(claims), _expires(claims))
         raise _no_token()
 

@@ -1,8 +1,8 @@
 """Tokens over HTTP: a backend gets one for a user, an administrator of documents one to share.
 
 Owns who may have which token made. An operator, who administers everything, may have any. Others
-get one for themselves or for nobody by name, for documents that they administer now, and nothing
-that would outlast their own.
+get one for themselves, by the name they have, or for nobody by name, for documents that they
+administer now, and nothing that would outlast their own.
 """
 
 from __future__ import annotations
@@ -68,15 +68,20 @@ async def make_token(
     signing_key(settings)
     principal = caller.principal
     docs = {pattern: ACCESS_BY_NAME[right] for pattern, right in body.docs.items()}
+    name = body.name
     now = time.time_ns() // 1_000_000
     expires = now + body.seconds * 1000
     if not await _is_operator(registry.authorizer, principal):
         await _check(registry.authorizer, principal, body.user, docs)
+        if body.user is not None and principal.name is not None:
+            if name not in {None, principal.name}:
+                raise NotAllowed("only operators may have tokens made with another name")
+            name = principal.name
         expires = _sooner(expires, principal.expires)
     elif Principal(None, None, tuple(docs.items())).administers_everything:
         # Otherwise an operator's token that is about to end could be kept alive for ever.
         expires = _sooner(expires, principal.expires)
-    made = mint(settings, docs, user=body.user, name=body.name, now=now, expires=expires)
+    made = mint(settings, docs, user=body.user, name=name, now=now, expires=expires)
     answer = {"token": made.token, "expires": made.expires}
     return json_answer(answer, 201, {"Cache-Control": "no-store"})
 

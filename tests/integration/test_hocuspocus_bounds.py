@@ -120,7 +120,9 @@ async def test_what_waits_for_the_documents_of_a_socket_is_bounded(
         before = process.resident_bytes()
         gap, long = ywebsocket.SyncUpdate(update_with_a_gap()), hocuspocus.Stateless(MIB // 2 * "x")
         with anyio.move_on_after(8):
-            for message in (ywebsocket.SyncStep1(EMPTY_VECTOR), *64 * [gap], *60 * [long]):
+            question = ywebsocket.SyncStep1(EMPTY_VECTOR)
+            said: list[hocuspocus.ClientMessage] = [question, *64 * [gap], *60 * [long]]
+            for message in said:
                 for id in documents:
                     await socket.send(hocuspocus.encode(id, message))
         grown = process.resident_bytes() - before

@@ -156,6 +156,15 @@ async def test_nobody_gets_more_than_they_have(
     assert problem(await ask(server, signed("ada", claims), **body), 403) == "not_allowed"
 
 
+async def test_a_name_cannot_be_changed_or_shed(server: Server) -> None:
+    ada = signed("ada", ADA, name="Ada L.")
+    for said in ({}, {"name": "Ada L."}):
+        assert (await made(server, ada, user="ada", **said)).name == "Ada L."
+    assert problem(await ask(server, ada, user="ada", name="Bob"), 403) == "not_allowed"
+    assert (await made(server, ada, name="Guest")).name == "Guest"
+    assert (await made(server, signed("root", OPERATOR), user="ada", name="Bob")).name == "Bob"
+
+
 async def test_who_has_no_name_gets_no_name(server: Server) -> None:
     nobody = signed(None, {"own": "admin"})
     assert (await made(server, nobody, docs={"own": "write"})).user is None
@@ -212,6 +221,7 @@ async def test_who_is_not_signed_in_gets_none(server: Server, bearer: str | None
         ({"exp": 1}, 422, "invalid_request"),
         ({"docs": {f"a{number}": "read" for number in range(1001)}}, 422, "invalid_request"),
         ({"user": "*"}, 400, "malformed"),
+        ({"user": "api:ci"}, 400, "malformed"),
         ({"user": "a\n"}, 400, "malformed"),
         ({"name": "\x00"}, 400, "malformed"),
         ({"docs": {"a b": "read"}}, 400, "malformed"),

@@ -114,6 +114,7 @@ async def test_without_a_claim_there_is_no_right() -> None:
         {"sub": "a\nb"},
         {"sub": "a\ud800"},
         {"sub": "*"},
+        {"sub": "api:ci"},
         {"sub": 7},
         {"sub": ["ada"]},
         {"name": 7},
