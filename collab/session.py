@@ -306,7 +306,7 @@ class Session:
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
                 CONFLICTS.inc()
-                await self._catch_up()
+                await self._see_others()
                 staged = await self._stage(submissions)
             outcomes = staged.outcomes
         except CollabError as error:
@@ -370,6 +370,16 @@ class Session:
             raise Unavailable("news of this document makes no sense, it loads afresh") from error
         if commits:
             self._advanced()
+
+    async def _see_others(self) -> None:
+        """Apply what was committed in our place: as far as news has brought it, or else all of it.
+
+        If that was not all of it, the next append conflicts too.
+        """
+        before = self.version
+        await self._take_heard()
+        if self.version == before:
+            await self._catch_up()
 
     async def _catch_up(self) -> None:
         """Read and apply the commits that other nodes have made."""
