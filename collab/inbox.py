@@ -41,9 +41,14 @@ class Inbox:
         """Add an edit at the end."""
         self._waiting.append(submission)
 
+    @property
+    def full(self) -> bool:
+        """Whether there are as many as the limit, and somebody will take them."""
+        return len(self._waiting) >= self._limit and self._refusal is None
+
     async def room(self) -> None:
         """Return when there are fewer than the limit, or nobody will take them any more."""
-        while len(self._waiting) >= self._limit and self._refusal is None:
+        while self.full:
             self._taken = self._taken or anyio.Event()
             await self._taken.wait()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import anyio
@@ -37,12 +37,27 @@ class Disconnected(Exception):
 
 
 class Wire(Protocol[Heard, Said]):
-    """Carries frames, or what a protocol has read from them; both calls raise Disconnected,
-    `receive` also CollabError for a frame that the connection has to be closed for."""
+    """Carries frames, or what a protocol has read from them; its calls raise Disconnected. What
+    hears also raises CollabError for a frame that the connection has to be closed for."""
 
     async def receive(self) -> Heard: ...
 
     async def send(self, frame: Said) -> None: ...
+
+    async def hear(self, take: Callable[[Heard], bool]) -> None:
+        """Call `take` with one frame after the other, as they arrive, until it returns False or
+        raises. A wire that can calls it without a task of its own."""
+        while take(await self.receive()):
+            pass
+
+    @property
+    def writable(self) -> bool:
+        """Whether `write` can be used now: nothing sent before waits for the other side."""
+        return False
+
+    def write(self, frames: Sequence[Said]) -> None:
+        """Send the frames at once."""
+        raise RuntimeError("frames cannot be written now")
 
 
 class Peer(ABC, Generic[In, Out]):
@@ -79,6 +94,8 @@ class Peer(ABC, Generic[In, Out]):
         self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
+        self._idle = False  # the writer waits: whoever has something to send may do so
+        self._failure: Exception | None = None
         self._scope = anyio.CancelScope()
         self._clock = asyncio.get_running_loop().time
         self._edits = Pace(settings.edits_per_second)
@@ -147,7 +164,18 @@ class Peer(ABC, Generic[In, Out]):
     # Follower -------------------------------------------------------------------------------------
 
     def wake(self) -> None:
-        self._wakeup.set()
+        """Send what is new at once if nothing is in the way, without the writer's task."""
+        if not self._idle or not self._wire.writable:
+            self._wakeup.set()
+            return
+        try:
+            frames = self._ready()
+            if frames:
+                self._wire.write(frames)
+        except Exception as failure:
+            # It ends this connection, not whoever wakes it.
+            self._failure = failure
+            self._wakeup.set()
 
     def end(self, error: CollabError) -> None:
         """Close the connection for this reason, after what is ready to be sent.
@@ -213,13 +241,17 @@ class Peer(ABC, Generic[In, Out]):
                 await self._session.room()
                 while self._has_enough():
                     await self._may_read.wait()
-                frame = await self._wire.receive()
-                if self._ending is None:
-                    self._receive(frame)
+                await self._wire.hear(self._take)
         except Disconnected:
             self._scope.cancel()
         except CollabError as error:
             self.end(error)
+
+    def _take(self, frame: In) -> bool:
+        """Take a frame; False if no more can be taken now."""
+        if self._ending is None:
+            self._receive(frame)
+        return self._ending is None and not self._session.full and not self._has_enough()
 
     def _has_enough(self) -> bool:
         return len(self._outbox) >= _OUTBOX_FRAMES or self._unanswered >= self.MAX_UNANSWERED
@@ -228,7 +260,7 @@ class Peer(ABC, Generic[In, Out]):
         try:
             while self._ending is None:
                 if not await self._send_ready():
-                    await self._wakeup.wait()
+                    await self._rest()
             while await self._send_ready():
                 pass
             for frame in self._farewell(self._ending):
@@ -240,13 +272,27 @@ class Peer(ABC, Generic[In, Out]):
         else:
             self._scope.cancel()
 
+    async def _rest(self) -> None:
+        """Wait until there is something that has not been sent without this task."""
+        self._idle = True
+        try:
+            await self._wakeup.wait()
+        finally:
+            self._idle = False
+        if self._failure is not None:
+            raise self._failure
+
     async def _send_ready(self) -> bool:
         """Send one round of what there is; False if there was nothing."""
-        frames = self._take_outbox()
-        frames += self._news()
+        frames = self._ready()
         for frame in frames:
             await self._wire.send(frame)
         return bool(frames)
+
+    def _ready(self) -> list[Out]:
+        frames = self._take_outbox()
+        frames += self._news()
+        return frames
 
     def _take_outbox(self) -> list[Out]:
         if not self._outbox:

@@ -6,6 +6,7 @@ state only. Knows nothing of sockets, of frames' formats or of operations' forma
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -94,6 +95,8 @@ class Session:
         self._refreshing: list[anyio.Event] = []
         self._closing = False
         self._wakeup = Wakeup()
+        self._loop = asyncio.get_running_loop()
+        self._waking = False
         self._followers: dict[Follower, None] = {}  # in order of arrival
         self._frames: dict[tuple[Any, int], tuple[Any, int]] = {}
         self._contents: tuple[int, bytes] | None = None
@@ -198,7 +201,14 @@ class Session:
         return iter(tuple(self._followers))
 
     def wake_followers(self) -> None:
-        """Something that followers read has changed."""
+        """Something that followers read has changed: wake them once in the loop's next turn,
+        whatever else changes in this one."""
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake_followers)
+
+    def _wake_followers(self) -> None:
+        self._waking = False
         for follower in self._followers:
             follower.wake()
 
@@ -216,6 +226,11 @@ class Session:
     def waiting(self) -> int:
         """How many edits have been submitted and not taken."""
         return len(self._inbox)
+
+    @property
+    def full(self) -> bool:
+        """Whether to wait for `room`."""
+        return self._inbox.full
 
     async def room(self) -> None:
         """Return when the inbox is below its bound, or nobody will read it any more."""

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from collab.authorizer import Standing
 from collab.errors import CollabError
 from collab.native_peer import NativePeer
-from collab.peer import Disconnected
+from collab.peer import Disconnected, Wire
 from collab.protocols import native
 from collab.registry import Registry
 from collab.session import Session
@@ -171,7 +171,7 @@ async def _serve(peer: NativePeer, wire: EventWire) -> None:
                 await wire.close(error)
 
 
-class EventWire:
+class EventWire(Wire[str, str]):
     """An HTTP response as the peer's wire: it only ever sends."""
 
     def __init__(self, receive: Receive, send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -14,6 +14,14 @@ from collab.types.yjs_trial import TRIAL_BYTES, Trial
 from collab.yjs_peer import Heard
 
 
+def is_tried(message: Heard) -> bool:
+    """Whether the message has to be tried first."""
+    match message:
+        case ywebsocket.SyncUpdate(update=update) | ywebsocket.SyncStep2(update=update):
+            return len(update) > TRIAL_BYTES
+    return False
+
+
 async def tried(message: Heard, state: State) -> Heard:
     """The message, if it may be handed on; raises Malformed for an update that kills pycrdt."""
     match message:

@@ -5,55 +5,112 @@ Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import lru_cache
+from typing import Any
 
 import structlog
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from collab.errors import CollabError, TooManyConnections, WrongFrameKind
-from collab.peer import Disconnected
+from collab.peer import Disconnected, Wire
 from collab.settings import Settings
 from collab.web import problems
 from collab.web.closing import close_code, close_reason
 from collab.web.connection_log import connected
 from collab.web.connections import Connections
+from collab.web.framing import binary_frame, text_frame
+from collab.web.lane import EXTENSION, Lane, LaneClosed, message_of
 from collab.web.origins import origin_allowed
 
 _log = structlog.stdlib.get_logger(__name__)
 _INTERNAL_ERROR = 1011
+_TEXT_ONLY = "this protocol has text frames only"
+_BINARY_ONLY = "this protocol has binary frames only"
 
 
-class TextWire:
-    """Text frames both ways."""
+class _SocketWire:
+    """What both kinds of frames share: the frame lane, where the server has one."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        extension = websocket.scope.get("extensions", {}).get(EXTENSION)
+        self._lane: Lane | None = None if extension is None else extension["lane"]
+
+    @property
+    def writable(self) -> bool:
+        lane = self._lane
+        return lane is not None and lane.writable
+
+    async def _hear(self, take: Callable[[Any], bool], kind: type, refusal: str) -> None:
+        """Hand over messages of this kind, through the lane or one by one."""
+
+        def take_checked(message: str | bytes) -> bool:
+            if type(message) is not kind:
+                raise WrongFrameKind(refusal)
+            return take(message)
+
+        lane = self._lane
+        try:
+            if lane is not None:
+                await lane.hear(take_checked)
+                return
+            while take_checked(message_of(await _next(self._websocket))):
+                pass
+        except LaneClosed:
+            raise Disconnected from None
+
+
+class TextWire(_SocketWire, Wire[str, str]):
+    """Text frames both ways."""
 
     async def receive(self) -> str:
         text = (await _next(self._websocket)).get("text")
         if not isinstance(text, str):
-            raise WrongFrameKind("this protocol has text frames only")
+            raise WrongFrameKind(_TEXT_ONLY)
         return text
 
+    async def hear(self, take: Callable[[str], bool]) -> None:
+        await self._hear(take, str, _TEXT_ONLY)
+
     async def send(self, frame: str) -> None:
-        await _send(self._websocket, {"type": "websocket.send", "text": frame})
+        if self.writable:
+            self.write([frame])
+        else:
+            await _send(self._websocket, {"type": "websocket.send", "text": frame})
+
+    def write(self, frames: Sequence[str]) -> None:
+        assert self._lane is not None
+        self._lane.write(b"".join(map(_text_frame, frames)))
 
 
-class BinaryWire:
+class BinaryWire(_SocketWire, Wire[bytes, bytes]):
     """Binary frames both ways."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        self._websocket = websocket
 
     async def receive(self) -> bytes:
         data = (await _next(self._websocket)).get("bytes")
         if not isinstance(data, bytes):
-            raise WrongFrameKind("this protocol has binary frames only")
+            raise WrongFrameKind(_BINARY_ONLY)
         return data
 
+    async def hear(self, take: Callable[[bytes], bool]) -> None:
+        await self._hear(take, bytes, _BINARY_ONLY)
+
     async def send(self, frame: bytes) -> None:
-        await _send(self._websocket, {"type": "websocket.send", "bytes": frame})
+        if self.writable:
+            self.write([frame])
+        else:
+            await _send(self._websocket, {"type": "websocket.send", "bytes": frame})
+
+    def write(self, frames: Sequence[bytes]) -> None:
+        assert self._lane is not None
+        self._lane.write(b"".join(map(_binary_frame, frames)))
+
+
+# What is sent to many is one object, and its readers come one after the other.
+_text_frame = lru_cache(maxsize=1)(text_frame)
+_binary_frame = lru_cache(maxsize=1)(binary_frame)
 
 
 async def converse(

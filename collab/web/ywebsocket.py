@@ -5,17 +5,20 @@ The document is made on first use where the caller may write. Knows nothing of u
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
 from collab.errors import CollabError
+from collab.peer import Wire
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
 from collab.registry import Registry
 from collab.web.admission import admit, token_of
 from collab.web.closing import close_code
 from collab.web.connections import Connections
-from collab.web.trials import tried
+from collab.web.trials import is_tried, tried
 from collab.web.wires import BinaryWire, converse
 from collab.words import Access
 from collab.yjs_peer import Heard, YjsPeer
@@ -27,7 +30,7 @@ SUBPROTOCOL = "collab.yjs"
 """For clients that send their token as a subprotocol: a browser wants one of its own accepted."""
 
 
-class YWebsocketWire:
+class YWebsocketWire(Wire[Heard, bytes]):
     """A websocket whose frames are heard decoded."""
 
     def __init__(self, websocket: WebSocket) -> None:
@@ -37,8 +40,29 @@ class YWebsocketWire:
     async def receive(self) -> Heard:
         return await tried(ywebsocket.decode_client(await self._wire.receive()), self._state)
 
+    async def hear(self, take: Callable[[Heard], bool]) -> None:
+        large: list[Heard] = []
+
+        def take_decoded(frame: bytes) -> bool:
+            message = ywebsocket.decode_client(frame)
+            if is_tried(message):
+                large.append(message)
+                return False
+            return take(message)
+
+        await self._wire.hear(take_decoded)
+        for message in large:
+            take(await tried(message, self._state))
+
     async def send(self, frame: bytes) -> None:
         await self._wire.send(frame)
+
+    @property
+    def writable(self) -> bool:
+        return self._wire.writable
+
+    def write(self, frames: Sequence[bytes]) -> None:
+        self._wire.write(frames)
 
 
 async def yjs_socket(websocket: WebSocket) -> None:

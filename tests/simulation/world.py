@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from collab.authorizer import Standing
 from collab.errors import CollabError, StoreFailure
-from collab.peer import Disconnected
+from collab.peer import Disconnected, Wire
 from collab.protocols.ywebsocket import decode_client
 from collab.registry import Registry, open_registry
 from collab.settings import Settings
@@ -219,7 +219,7 @@ class NodeStore:
             raise StoreFailure("the simulated store fails")
 
 
-class ServerWire:
+class ServerWire(Wire[Any, Any]):
     """The node's end of a connection."""
 
     def __init__(self, connection: Connection, gate: Gate) -> None:
@@ -242,7 +242,7 @@ class ServerWire:
             raise Disconnected from None
 
 
-class YjsWire:
+class YjsWire(Wire[Heard, bytes]):
     """The same, with what a Yjs peer hears decoded."""
 
     def __init__(self, wire: ServerWire) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import anyio
 import msgspec
@@ -24,7 +24,7 @@ from collab.errors import (
     TooMuchPresence,
 )
 from collab.native_peer import NativePeer
-from collab.peer import Disconnected
+from collab.peer import Disconnected, Wire
 from collab.presence import with_name
 from collab.protocols import native
 from collab.registry import Registry
@@ -41,9 +41,11 @@ BOB = "bob-0123456789abcdef"
 EVE = "eve-0123456789abcdef"
 
 
-class Line:
+class Line(Wire[str, str]):
     """The client's end of a wire: what the peer sends comes out of `next`, up to `window` frames
     are taken without being read."""
+
+    direct: ClassVar = False
 
     def __init__(self, window: float = 1000) -> None:
         self._up_in, self._up_out = anyio.create_memory_object_stream[str](1000)
@@ -59,6 +61,15 @@ class Line:
 
     async def send(self, frame: str) -> None:
         await self._down_in.send(frame)
+
+    @property
+    def writable(self) -> bool:
+        state = self._down_in.statistics()
+        return self.direct and state.current_buffer_used < state.max_buffer_size
+
+    def write(self, frames: Sequence[str]) -> None:
+        for frame in frames:
+            self._down_in.send_nowait(frame)
 
     def say(self, message: native.ClientMessage) -> None:
         self._up_in.send_nowait(native.encode(message))
@@ -89,6 +100,12 @@ class Line:
         with anyio.fail_after(5):
             await self.ended.wait()
         return self.error
+
+
+@pytest.fixture(params=[False, True], ids=["waits", "writes"], autouse=True)
+def direct(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds for wires that can only be waited for, and for those written to at once."""
+    monkeypatch.setattr(Line, "direct", request.param)
 
 
 class Room:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import anyio
 import pycrdt
@@ -21,7 +21,7 @@ from collab.errors import (
     WrongType,
 )
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.peer import Disconnected
+from collab.peer import Disconnected, Wire
 from collab.protocols import hocuspocus, lib0, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.registry import Registry
@@ -36,8 +36,10 @@ pytestmark = pytest.mark.anyio
 M = TypeVar("M")
 
 
-class Line:
+class Line(Wire[Heard, bytes]):
     """The client's end of a wire."""
+
+    direct: ClassVar = False
 
     def __init__(self) -> None:
         self._up_in, self._up_out = anyio.create_memory_object_stream[Heard](1000)
@@ -53,6 +55,15 @@ class Line:
 
     async def send(self, frame: bytes) -> None:
         await self._down_in.send(frame)
+
+    @property
+    def writable(self) -> bool:
+        state = self._down_in.statistics()
+        return self.direct and state.current_buffer_used < state.max_buffer_size
+
+    def write(self, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            self._down_in.send_nowait(frame)
 
     def say(self, message: Heard) -> None:
         self._up_in.send_nowait(message)
@@ -80,6 +91,12 @@ class Line:
     def close(self) -> None:
         for stream in (self._up_in, self._up_out, self._down_in, self._down_out):
             stream.close()
+
+
+@pytest.fixture(params=[False, True], ids=["waits", "writes"], autouse=True)
+def direct(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds for wires that can only be waited for, and for those written to at once."""
+    monkeypatch.setattr(Line, "direct", request.param)
 
 
 class Room:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from collab.errors import StoreFailure
 from collab.metrics import node_name
 from collab.native_peer import NativePeer
+from collab.peer import Wire
 from collab.protocols import native
 from collab.storage import Polled
 from collab.words import Access
@@ -99,7 +100,7 @@ async def test_readers_are_counted_while_they_are_there(server: Server, change: 
     assert change.of("collab_connections", kind="events") == 0
 
 
-class Stuck:
+class Stuck(Wire[str, str]):
     """The wire of a client that says hello and never reads."""
 
     def __init__(self) -> None:
