@@ -39,7 +39,9 @@ _MAX_OWN = 16
 # So high that what is added here never reaches 2^53, where readers' numbers end.
 _MAX_CLOCK = 2**52
 # Entries of an awareness message that count as one change.
-_SIGNAL_ENTRIES = 100
+_SIGNAL_ENTRIES = 20
+# After a long answer to a step 1 the next one waits: making it keeps everybody waiting.
+_ANSWER_BYTES_PER_SECOND = 4 * 1024 * 1024
 
 Heard: TypeAlias = ywebsocket.ClientMessage | hocuspocus.ClientMessage
 
@@ -69,6 +71,8 @@ class YjsPeer(Peer[Heard, bytes]):
         self._shown_states: dict[int, bytes] = {}
         self._introduced = False
         self._full_until = 0.0
+        self._answer_at = 0.0
+        self._answer_due = False
 
     async def _greet(self) -> list[bytes]:
         await self._session.refresh()
@@ -254,16 +258,29 @@ class YjsPeer(Peer[Heard, bytes]):
     def _news(self) -> list[bytes]:
         frames: list[bytes] = []
         session = self._session
-        if self._asked is not None:
+        if self._asked is not None and self._may_answer():
             vector, self._asked = self._asked, None
             self.cursor = session.version
             missing = YJS.update_since(session.state, vector)
+            self._answer_at = self._clock() + len(missing) / _ANSWER_BYTES_PER_SECOND
             frames.append(ywebsocket.encode(ywebsocket.SyncStep2(missing)))
         elif self.cursor < session.version:
             frames.append(self._stream())
         if self._presence_cursor < session.presence.stamp:
             frames += self._awareness()
         return frames
+
+    def _may_answer(self) -> bool:
+        """Whether it is time for the next answer; otherwise the peer is woken when it is."""
+        wait = self._answer_at - self._clock()
+        if wait > 0 and not self._answer_due:
+            self._answer_due = True
+            asyncio.get_running_loop().call_later(wait, self._answer_now)
+        return wait <= 0
+
+    def _answer_now(self) -> None:
+        self._answer_due = False
+        self.wake()
 
     def _stream(self) -> bytes:
         run = self._session.frame_after(self.cursor, encode_updates)

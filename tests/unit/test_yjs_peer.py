@@ -389,6 +389,24 @@ async def test_long_awareness_counts_as_many_changes() -> None:
         assert isinstance(eve.error, TooMuchPresence)
 
 
+async def test_answers_to_step_1_are_as_far_apart_as_they_are_long() -> None:
+    """Making one keeps everybody waiting, and a reader may ask for ever."""
+    async with room() as made:
+        ada, eve = made.dial(), made.dial()
+        editor = Editor()
+        ada.say(editor.type("x" * (1024 * 1024)))
+        await ada.next(ywebsocket.SyncUpdate)
+        await eve.next(ywebsocket.SyncUpdate)
+        eve.say(ywebsocket.SyncStep1(b"\0"))
+        assert len((await eve.next(ywebsocket.SyncStep2)).update) > 1024 * 1024
+        since = anyio.current_time()
+        eve.say(ywebsocket.SyncStep1(b"\0"))
+        ada.say(editor.type("y"))
+        await eve.next(ywebsocket.SyncUpdate)  # the stream goes on meanwhile
+        await eve.next(ywebsocket.SyncStep2)
+        assert anyio.current_time() - since > 0.2
+
+
 async def test_a_flood_of_edits_or_questions_ends_its_connection_only() -> None:
     async with room(edits_per_second=2, presence_per_second=2) as made:
         ada, bob, eve = made.dial(), made.dial(), made.dial()
