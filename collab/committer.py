@@ -6,7 +6,8 @@ queues longer. Knows nothing of what the batches hold.
 
 from __future__ import annotations
 
-import anyio
+import asyncio
+
 import structlog
 
 from collab.errors import StoreFailure
@@ -21,9 +22,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class _Pending:
     __slots__ = ("batch", "done", "failure", "result")
 
-    def __init__(self, batch: Append) -> None:
+    def __init__(self, batch: Append, loop: asyncio.AbstractEventLoop) -> None:
         self.batch = batch
-        self.done = anyio.Event()
+        self.done: asyncio.Future[None] = loop.create_future()
         self.result: AppendResult | None = None
         self.failure = StoreFailure("the server stopped before the store answered")
 
@@ -35,13 +36,14 @@ class Committer:
         self._store = store
         self._pending: list[_Pending] = []
         self._wakeup = Wakeup()
+        self._loop = asyncio.get_running_loop()
 
     async def append(self, batch: Append) -> AppendResult:
         """Append durably; raises StoreFailure when nobody knows whether it happened."""
-        pending = _Pending(batch)
+        pending = _Pending(batch, self._loop)
         self._pending.append(pending)
         self._wakeup.set()
-        await pending.done.wait()
+        await pending.done
         if pending.result is None:
             raise pending.failure
         return pending.result
@@ -55,7 +57,8 @@ class Committer:
                 await self._commit(group)
             finally:
                 for pending in group:
-                    pending.done.set()
+                    if not pending.done.done():  # its session may be gone
+                        pending.done.set_result(None)
 
     async def _commit(self, group: list[_Pending]) -> None:
         GROUP_DOCUMENTS.observe(len(group))

@@ -25,6 +25,7 @@ from collab.protocols import lib0
 _SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
 _STEP_1, _STEP_2, _UPDATE = range(3)
 _DENIED = 0
+_UPDATE_HEAD = bytes((_SYNC, _UPDATE))
 MAX_ENTRIES = 10_000
 _SMALLEST_ENTRY_BYTES = 4  # id, clock, and a text of one character
 
@@ -95,6 +96,8 @@ def encode(message: ServerMessage) -> bytes:
 
 def decode_client(frame: bytes) -> ClientMessage:
     """An untrusted frame from a client as a message; raises Malformed."""
+    if frame[:2] == _UPDATE_HEAD and len(frame) > 2 and frame[2] == len(frame) - 3 < 0x80:
+        return SyncUpdate(frame[3:])  # a keystroke, as nearly all frames are
     reader = lib0.Reader(frame)
     message = read_shared(reader, reader.read_uint())
     reader.end()

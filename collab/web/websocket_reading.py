@@ -101,7 +101,8 @@ class WebSocketReading(WebSocketsSansIOProtocol):
             self.unread += data
         else:
             self._parse(data)
-        self._balance_reading()
+        if self.unread or self.read_paused or not self.lane.empty():
+            self._balance_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
         return await self.lane.get()
