@@ -144,6 +144,7 @@ class Authorizer:
             for each in await self._store.grants((*documents, ANY), _users(principal)):
                 grants.setdefault(each.document, []).append(each)
         general = grants.get(ANY, [])
+        principal = principal.narrowed(documents)
         rights = {id: right_to(id, principal, [*general, *grants.get(id, [])]) for id in documents}
         return {id for id, right in rights.items() if right is not None and right >= needed}
 

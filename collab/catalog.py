@@ -70,6 +70,8 @@ class Catalog:
         self._settings = settings
         self.make_id = make_id
         self._metadata_lock = anyio.Lock()
+        # One page at a time: whoever may read little of much asks the store for page after page.
+        self._listing = anyio.Lock()
 
     @property
     def draining(self) -> bool:
@@ -178,9 +180,10 @@ class Catalog:
         """
         found: list[Document] = []
         while len(found) <= limit:
-            page = await self._store.list(
-                prefix=prefix, type=type, after=after, limit=_PAGE_DOCUMENTS
-            )
+            async with self._listing:
+                page = await self._store.list(
+                    prefix=prefix, type=type, after=after, limit=_PAGE_DOCUMENTS
+                )
             told = await readable([document.id for document in page])
             found += [document for document in page if document.id in told]
             if len(page) < _PAGE_DOCUMENTS:

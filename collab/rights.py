@@ -10,8 +10,9 @@ users; the token.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from collab.errors import CollabError, DocumentNotFound, NotAllowed
@@ -40,6 +41,17 @@ class Principal:
         if Access.NONE in said:
             return Access.NONE
         return max(said, default=None)
+
+    def narrowed(self, documents: Iterable[str]) -> Principal:
+        """The same as far as these documents go, without the patterns that match none of them."""
+        ids = sorted(documents)
+
+        def matches(pattern: str) -> bool:
+            start = pattern.removesuffix("*")
+            at = bisect_left(ids, start)
+            return at < len(ids) and covers(pattern, ids[at])
+
+        return replace(self, rights=tuple(each for each in self.rights if matches(each[0])))
 
     @property
     def administers_everything(self) -> bool:

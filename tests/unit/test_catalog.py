@@ -115,6 +115,29 @@ async def test_the_list_goes_on_behind_pages_of_what_is_not_readable(
     assert listing.next is None
 
 
+async def test_lists_ask_the_store_for_one_page_at_a_time(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else waits for the store waits for one page only."""
+    store = catalog._store
+    under_way, most, list_page = 0, 0, store.list
+
+    async def counted(**asked: Any) -> Sequence[Any]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await checkpoint()
+        page = await list_page(**asked)
+        under_way -= 1
+        return page
+
+    monkeypatch.setattr(store, "list", counted)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(catalog.list, only())
+    assert most == 1
+
+
 @pytest.mark.parametrize(
     ("target", "patch", "merged"),
     [

@@ -87,6 +87,16 @@ def test_who_administers_everything(
     assert Principal("ada", None, rights).administers_everything is everything
 
 
+@pytest.mark.parametrize("pattern", ["b", "b*", "bb*", "a*", "c*", "*", "", "bbb", "z*", "b:1"])
+def test_narrowed_to_some_documents_it_says_the_same_of_them(pattern: str) -> None:
+    documents = ["b", "c:2", "b:1", "bb", "a"]
+    ada = Principal("ada", "Ada", ((pattern, READ), ("b", NONE), ("x", WRITE)))
+    narrowed = ada.narrowed(documents)
+    assert [narrowed.right(id) for id in documents] == [ada.right(id) for id in documents]
+    matching = any(covers(pattern, id) for id in documents)
+    assert [each for each, _ in narrowed.rights] == [pattern] * matching + ["b"]
+
+
 def test_rights_have_names() -> None:
     assert ACCESS_BY_NAME == {"none": NONE, "read": READ, "write": WRITE, "admin": ADMIN}
 
