@@ -24,6 +24,7 @@ from collab.types.yjs_trial import Trial
 from collab.web import api, hocuspocus, pages, socket, ywebsocket
 from collab.web.auth import Authenticator
 from collab.web.connections import Connections
+from collab.web.held import HeldBodies
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.auth = Authenticator(settings)
     app.state.paces = Paces(settings.requests_per_second)
+    app.state.held_bodies = HeldBodies(2 * settings.max_body_bytes)
     app.state.connections = Connections(settings)
     api.install(app)
     pages.install(app)

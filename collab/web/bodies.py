@@ -18,7 +18,14 @@ from collab.contents import aside
 from collab.errors import BodyTooLarge, JsonTooDeep, Malformed, TooLarge
 from collab.protocols.native import MAX_JSON_DEPTH, check_json
 from collab.settings import Settings
-from collab.web.dependencies import admit, needed_access
+from collab.web.dependencies import (
+    SAFE_METHODS,
+    Caller,
+    admit,
+    needed_access,
+    sender_of,
+)
+from collab.web.held import HeldBodies
 from collab.web.schemas import Body
 
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
@@ -151,15 +158,23 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             if needed is not None:
                 await admit(request, needed)
-            if schema is None:
+            known: Caller | None = getattr(request.state, "caller", None)
+            if known is None or request.method in SAFE_METHODS:
                 return await handle(request)
+            held: HeldBodies = request.app.state.held_bodies
+            with held.counted(sender_of(request, known.principal), request.receive) as receive:
+                return await read(request, receive)
+
+        async def read(request: Request, receive: Receive) -> Response:
+            if schema is None:
+                return await handle(Request(request.scope, receive))
             if media_type(request) not in JSON_TYPES:
                 raise HTTPException(415, "the body has to be application/json")
             settings: Settings = request.app.state.settings
             limit = settings.max_body_bytes if schema.content_field else settings.max_frame_bytes
             check_length(request.scope, limit)
-            read = StrictRequest(request.scope, bounded(request.receive, limit))
-            read.apart = schema.content_field
-            return await handle(read)
+            strictly = StrictRequest(request.scope, bounded(receive, limit))
+            strictly.apart = schema.content_field
+            return await handle(strictly)
 
         return strict

@@ -158,10 +158,16 @@ async def _identify(request: Request) -> Caller:
     return known
 
 
+def sender_of(request: Request, principal: Principal) -> tuple[str, str | None]:
+    """For whom a request counts: the user, or the address of who is nobody by name."""
+    if principal.user is not None:
+        return "user", principal.user
+    return "address", request.client.host if request.client else None
+
+
 def _pace(request: Request, principal: Principal) -> None:
     paces: Paces = request.app.state.paces
-    address = request.client.host if request.client else None
-    wait = paces.wait(("user", principal.user) if principal.user else ("address", address), time())
+    wait = paces.wait(sender_of(request, principal), time())
     if wait:
         raise TooManyRequests("more requests that change something than one may send", wait)
 

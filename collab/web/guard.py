@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, InvalidDocumentId, NotAllowed
@@ -57,6 +58,8 @@ class Guard:
             if started:
                 raise
             await problems.of_error(error)(scope, receive, send)
+        except ClientDisconnect:
+            return  # in the middle of a body: there is nobody to tell
         except Exception:
             _log.exception("request failed", method=scope["method"])
             if not started:
