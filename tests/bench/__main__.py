@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tests.bench import bench_delta, bench_store, yjs_cases
 from tests.bench.cases import CASES, Timing, run_case
+from tests.bench.fleet import missing
 from tests.bench.memory import measure_memory
 from tests.bench.nodes import measure_nodes
 from tests.bench.process import (
@@ -47,7 +48,9 @@ def main() -> int:
     if sys.platform != "linux":
         console.print("the benchmark pins processes to cores and reads /proc: it needs Linux")
         return 1
-    parts = options.parts or list(PARTS)
+    parts = options.parts or [part for part in PARTS if part != NODES or not missing()]
+    if NODES not in parts and not options.parts:
+        console.print(f"{NODES}: left out, not installed: {missing()}", style="red")
     report = Report(this_machine(tempfile.gettempdir()))
     try:
         cores = choose_cores()

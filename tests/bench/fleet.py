@@ -27,6 +27,13 @@ shared_buffers = 128MB
 """
 
 
+def missing() -> str | None:
+    """What is not installed of what a fleet needs."""
+    if programs() is None:
+        return "PostgreSQL's server programs"
+    return None if PROGRAM is not None else "redis-server"
+
+
 class Spent(msgspec.Struct, frozen=True):
     """Processor seconds, user and system."""
 
@@ -66,8 +73,8 @@ def running_fleet(
 ) -> Iterator[Fleet]:
     """So many nodes on an empty database; raises ServerFailed if something is not installed."""
     folder = programs()
-    if folder is None or (redis and PROGRAM is None):
-        raise ServerFailed("the programs of PostgreSQL and redis-server are needed")
+    if folder is None or missing():
+        raise ServerFailed(f"not installed: {missing()}")
     with ExitStack() as stack:
         with on_core(cores.server, cores.generator):
             postgres = stack.enter_context(postgres_server(folder))
