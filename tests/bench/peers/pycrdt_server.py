@@ -20,6 +20,7 @@ async def main() -> None:
         ASGIServer(rooms),
         host=os.environ["HOST"],
         port=int(os.environ["PORT"]),
+        workers=1,
         log_level="warning",
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,

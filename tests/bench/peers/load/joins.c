@@ -100,9 +100,10 @@ void measure_joins(int alone, int at_once) {
     struct usage after = read_usage();
     double wall = after.wall - before.wall;
     printf("{\"state_bytes\":%zu,\"alone_ms\":%.4f,\"at_once\":%d,\"all_ms\":%.3f,"
-           "\"server_share\":%.4f,\"generator_share\":%.4f}\n",
+           "\"server_share\":%.4f,\"generator_share\":%.4f,\"foreign_share\":%.4f}\n",
            large_size, seconds[alone / 2] * 1000, at_once, wall * 1000,
-           (after.server - before.server) / wall, (after.generator - before.generator) / wall);
+           (after.server - before.server) / wall, (after.generator - before.generator) / wall,
+           (after.core - before.core - after.server + before.server) / wall);
 }
 
 /* The growth of the server's memory over `counted` connections, after `uncounted` others. */

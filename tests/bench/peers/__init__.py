@@ -1,0 +1,1 @@
+"""collab beside the servers that people would otherwise take, measured with one generator."""
