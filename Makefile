@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_DIRS := tests/node tests/compat/node tests/compat/editors tests/e2e/node
+PEERS_NODE := tests/bench/peers/node
 SOURCES := collab clients/python tests
 
-.PHONY: help install run test check fmt bench web lock clean
+.PHONY: help install run test check fmt bench bench-peers web lock clean
 
 help:
 	@echo "make install  set up .venv (the others do it when they need it)"
@@ -14,6 +15,7 @@ help:
 	@echo "make check    linters, types, import contracts"
 	@echo "make fmt      format the code"
 	@echo "make bench    measure; prints the figures of this machine"
+	@echo "make bench-peers  measure beside other servers; needs Node, npm and a C compiler"
 	@echo "make lock     lock the dependencies anew"
 	@echo "make clean    take away .venv, node_modules and caches"
 
@@ -56,6 +58,11 @@ fmt: $(VENV)/.installed
 bench: install
 	$(BIN)/python -m tests.bench
 
+# Options go in PEERS, such as PEERS="--quick --plot peers.svg".
+bench-peers: install
+	@$(MAKE) --no-print-directory node-modules NODE_DIRS=$(PEERS_NODE)
+	$(BIN)/python -m tests.bench.peers $(PEERS)
+
 # The pages in collab/web/static are built from clients/web; a test checks that they are up to date.
 web:
 	npm ci --prefix clients/web --no-audit --no-fund --loglevel=error
@@ -69,4 +76,4 @@ lock: $(VENV)/.installed
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(addsuffix /node_modules,$(NODE_DIRS) clients/web) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(addsuffix /node_modules,$(NODE_DIRS) $(PEERS_NODE) clients/web) .mypy_cache .ruff_cache .pytest_cache .hypothesis
