@@ -19,6 +19,7 @@ from collab.errors import (
     DocumentNotFound,
     DocumentTooLarge,
     MessageTooLarge,
+    NotAllowed,
     TooLarge,
 )
 from collab.messages import Message
@@ -100,7 +101,7 @@ class Catalog:
         `root` is where in a yjs document the content goes.
 
         Raises DocumentExists, InvalidDocumentId, WrongType, InvalidContent, UnknownFormat,
-        DocumentTooLarge, TooLarge.
+        DocumentTooLarge, TooLarge, NotAllowed (no longer).
         """
         type = document_type(type_name)
         if root is not None:
@@ -146,6 +147,8 @@ class Catalog:
         commits = [] if state is None else [await self._first(type, state, submitted, writer, now)]
         epoch = self._registry.make_epoch()
         new = NewDocument(id=id, type=type.name, epoch=epoch, created=now, metadata=metadata)
+        if not writer.permitted():  # reading long content takes a while
+            raise NotAllowed("you may not make a document of this id any more")
         return await self._store.create(new, commits, revive=True)
 
     async def _first(

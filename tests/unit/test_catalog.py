@@ -91,6 +91,13 @@ async def test_what_cannot_be_made_leaves_nothing(catalog: Catalog) -> None:
     assert [document.id for document in listing.documents] == ["a"]
 
 
+async def test_a_right_that_went_while_the_content_was_read_makes_nothing(catalog: Catalog) -> None:
+    with pytest.raises(NotAllowed):
+        await catalog.create("a", "text", writer(permitted=False), content=b"long")
+    with pytest.raises(DocumentNotFound):
+        await catalog.get("a")
+
+
 def only(*ids: str) -> Callable[[Sequence[str]], Awaitable[set[str]]]:
     """Picks these ids from those that it is asked about."""
 
