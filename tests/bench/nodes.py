@@ -22,6 +22,8 @@ from tests.bench.process import Cores
 from tests.bench.room import Room
 
 LATENCY_RATE = 50.0
+PACE = 500.0
+"""As many people as there are writers would come to about that."""
 COUNTS = (1, 2, 4)
 _SAMPLED = 10
 
@@ -48,6 +50,7 @@ class NodeFigures(msgspec.Struct, frozen=True):
     PostgreSQL and of Redis, in microseconds for each edit."""
 
     case: str
+    load: str
     nodes: int
     redis: bool
     edits_per_s: float
@@ -73,7 +76,7 @@ def measure_nodes(timing: Timing, command: Sequence[str], cores: Cores) -> Itera
         for redis in (True, False):
             for count in COUNTS:
                 with running_fleet(command, cores, count, redis=redis) as fleet:
-                    yield uvloop.run(_at_once(crowd, fleet, timing, redis))
+                    yield from uvloop.run(_write(crowd, fleet, timing, redis))
 
 
 async def _latencies(fleet: Fleet, timing: Timing, redis: bool) -> list[NodeFigures]:
@@ -92,14 +95,14 @@ async def _latencies(fleet: Fleet, timing: Timing, redis: bool) -> list[NodeFigu
     for case in ("to the same node", "to another node"):
         load.employ([writer])
         load.write_paced(LATENCY_RATE)
-        found.append(await _measure(case, fleet, load, timing, redis))
+        found.append(await _measure(case, f"{LATENCY_RATE:.0f}/s", fleet, load, timing, redis))
         near.sampled, far.sampled = False, True
     await _end(load)
     return found
 
 
-async def _at_once(crowd: Crowd, fleet: Fleet, timing: Timing, redis: bool) -> NodeFigures:
-    """Everybody writes at once."""
+async def _write(crowd: Crowd, fleet: Fleet, timing: Timing, redis: bool) -> list[NodeFigures]:
+    """Everybody writes: as much as they can, and then at the pace of people."""
     load = Load(fleet.ports[0])
     count = len(fleet.ports)
     every = max(1, crowd.peers // _SAMPLED) if crowd.documents == 1 else crowd.peers
@@ -116,12 +119,16 @@ async def _at_once(crowd: Crowd, fleet: Fleet, timing: Timing, redis: bool) -> N
     await load.rest()
     load.employ(list(load.peers))
     load.write_at_once()
-    figures = await _measure(crowd.name, fleet, load, timing, redis)
+    found = [await _measure(crowd.name, "max", fleet, load, timing, redis)]
+    load.write_paced(PACE)
+    found.append(await _measure(crowd.name, f"{PACE:.0f}/s", fleet, load, timing, redis))
     await _end(load)
-    return figures
+    return found
 
 
-async def _measure(case: str, fleet: Fleet, load: Load, timing: Timing, redis: bool) -> NodeFigures:
+async def _measure(
+    case: str, name: str, fleet: Fleet, load: Load, timing: Timing, redis: bool
+) -> NodeFigures:
     """Figures of the load that is running; it has ended and everything has arrived after it."""
     gc.collect()
     gc.disable()
@@ -143,6 +150,7 @@ async def _measure(case: str, fleet: Fleet, load: Load, timing: Timing, redis: b
         gc.enable()
     return NodeFigures(
         case=case,
+        load=name,
         nodes=len(fleet.nodes),
         redis=redis,
         edits_per_s=edits / wall,
@@ -171,7 +179,7 @@ async def _end(load: Load) -> None:
 # Telling ------------------------------------------------------------------------------------------
 
 COLUMNS = (
-    *("case", "nodes", "Redis", "edits/s", "p50 ms", "p99 ms"),
+    *("case", "load", "nodes", "Redis", "edits/s", "p50 ms", "p99 ms"),
     *("us nodes", "us PG", "us Redis", "edits/CPU s", "gen."),
 )
 
@@ -180,6 +188,7 @@ def node_cells(figures: NodeFigures) -> tuple[str, ...]:
     """One measurement as a row under COLUMNS."""
     return (
         figures.case,
+        figures.load,
         f"{figures.nodes}",
         "yes" if figures.redis else "no",
         f"{figures.edits_per_s:,.0f}",
@@ -199,7 +208,7 @@ def node_table(found: Sequence[NodeFigures]) -> Table:
         title_justify="left",
     )
     for number, name in enumerate(COLUMNS):
-        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
     before = ""
     for figures in found:
         if before and figures.case != before:
