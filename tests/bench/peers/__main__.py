@@ -54,7 +54,7 @@ def main() -> int:
     if options.json is not None:
         write_json(told, options.json)
     if options.markdown is not None:
-        write_markdown(told, options.markdown)
+        write_markdown(told, options.markdown, options.plot)
     if options.plot is not None:
         options.plot.write_text(draw(compare(told.found)))
     return 0

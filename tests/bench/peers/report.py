@@ -5,6 +5,7 @@ Measures nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -49,6 +50,8 @@ def tell(told: Told, console: Console) -> None:
     """Print everything."""
     rows, pressed = compare(told.found), under_pressure(told.found)
     console.print("\n" + _machine_line(told))
+    if not told.machine.is_durable:
+        console.print("[red]That file system is in memory: storing is free there. Use --dir.[/]")
     console.print(_ceiling_line(told))
     console.print(_table("Every load", (*_LOAD_COLUMNS, *_SHARES), _load_rows(told.found)))
     console.print(_table("Joining and memory", _STATE_COLUMNS, _state_rows(told.found)))
@@ -70,9 +73,13 @@ def write_json(told: Told, file: Path) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
 
-def write_markdown(told: Told, file: Path) -> None:
+def write_markdown(told: Told, file: Path, picture: Path | None = None) -> None:
     """Put the tables between BEGIN and END if the file has these lines, else write them alone."""
-    section = f"{BEGIN}\n{_section(told)}{END}\n"
+    shown = ""
+    if picture is not None:
+        where = os.path.relpath(picture.resolve(), file.resolve().parent)
+        shown = f"\n![Times better than the best peer in memory]({where})\n"
+    section = f"{BEGIN}\n{_section(told)}{shown}{END}\n"
     before = file.read_text() if file.exists() else ""
     head, begin, rest = before.partition(BEGIN + "\n")
     _, end, tail = rest.partition(END + "\n")

@@ -145,6 +145,13 @@ def test_tables_go_to_their_place_in_a_document(tmp_path: Path) -> None:
     assert file.read_text() == text
 
 
+def test_the_picture_is_shown_from_where_it_lies(tmp_path: Path) -> None:
+    file = tmp_path / "docs" / "performance.md"
+    file.parent.mkdir()
+    write_markdown(told(everything()), file, tmp_path / "pictures" / "peers.svg")
+    assert "(../pictures/peers.svg)" in file.read_text()
+
+
 def test_tables_are_a_file_of_their_own_elsewhere(tmp_path: Path) -> None:
     write_markdown(told(everything()), tmp_path / "peers.md")
     assert (tmp_path / "peers.md").read_text().startswith(BEGIN)
