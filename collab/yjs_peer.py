@@ -40,6 +40,7 @@ _MAX_OWN = 16
 _MAX_CLOCK = 2**52
 # Entries of an awareness message that count as one change.
 _SIGNAL_ENTRIES = 20
+_MOST_REPEATED = 10_000
 # After a long answer to a step 1 the next one waits: making it keeps everybody waiting.
 _ANSWER_BYTES_PER_SECOND = 4 * 1024 * 1024
 
@@ -72,6 +73,7 @@ class YjsPeer(Peer[Heard, bytes]):
         self._introduced = False
         self._full_until = 0.0
         self._answer_at = 0.0
+        self._told_entries = 0
         self._answer_due = False
 
     async def _greet(self) -> list[bytes]:
@@ -80,10 +82,7 @@ class YjsPeer(Peer[Heard, bytes]):
         self._presence_cursor = self._session.presence.stamp
         if not self._may_write():
             self._deny_writing()
-        frames = [self._step_1()]
-        if entries := _entries(self._session.presence.everyone()):
-            frames.append(ywebsocket.encode(ywebsocket.Awareness(entries)))
-        return frames
+        return [self._step_1(), *self._tell(self._session.presence.everyone())]
 
     def _step_1(self) -> bytes:
         return ywebsocket.encode(ywebsocket.SyncStep1(YJS.vector(self._session.state)))
@@ -122,8 +121,7 @@ class YjsPeer(Peer[Heard, bytes]):
             case ywebsocket.SyncUpdate(update=update):
                 self._submit(update, self._answer)
             case ywebsocket.Awareness(entries=entries):
-                for _ in range(0, len(entries) + 1, _SIGNAL_ENTRIES):
-                    self._check_signal()
+                self._count_entries(len(entries))
                 self._show(entries)
             case ywebsocket.QueryAwareness():
                 self._check_signal()
@@ -172,6 +170,13 @@ class YjsPeer(Peer[Heard, bytes]):
 
     def _deny(self, refusal: CollabError) -> None:
         self._put(ywebsocket.encode(ywebsocket.AuthDenied(f"{refusal.code}: {refusal}")))
+
+    def _count_entries(self, count: int) -> None:
+        """Providers repeat what they hear of others: as much as they were told costs nothing."""
+        repeated = min(count, self._told_entries)
+        self._told_entries -= repeated
+        for _ in range(repeated, max(count, 1), _SIGNAL_ENTRIES):
+            self._check_signal()
 
     def _show(self, entries: Sequence[AwarenessEntry]) -> None:
         """Take over what the client shows of itself; drop what it repeats of others.
@@ -295,7 +300,11 @@ class YjsPeer(Peer[Heard, bytes]):
         board = self._session.presence
         changes, _ = board.changes_after(self._presence_cursor)
         self._presence_cursor = board.stamp
-        entries = _entries(changes)
+        return self._tell(changes)
+
+    def _tell(self, presences: Sequence[Presence]) -> list[bytes]:
+        entries = _entries(presences)
+        self._told_entries = min(self._told_entries + len(entries), _MOST_REPEATED)
         return [ywebsocket.encode(ywebsocket.Awareness(entries))] if entries else []
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
 import anyio
+import msgspec
 import pycrdt
 import pytest
 from anyio.abc import TaskGroup
@@ -22,6 +23,7 @@ from collab.errors import (
 )
 from collab.hocuspocus_peer import HocuspocusPeer
 from collab.peer import Disconnected, Wire
+from collab.presence import Presence
 from collab.protocols import hocuspocus, lib0, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.registry import Registry
@@ -423,6 +425,29 @@ async def test_a_flood_of_edits_or_questions_ends_its_connection_only() -> None:
         bob.say(Editor().type("b"))
         while text((await bob.next(ywebsocket.SyncUpdate)).update) != "b":
             pass
+
+
+async def test_what_a_provider_repeats_of_others_does_not_count_as_its_own() -> None:
+    async with room(presence_per_second=2) as made:
+        ada = made.dial()
+        await ada.next(ywebsocket.SyncStep1)
+        ada.say(ywebsocket.Awareness((AwarenessEntry(1, 1, '{"x":0}'),)))
+        await ada.next(ywebsocket.Awareness)
+        crowd = object()
+        for clock in range(40):  # ten times what one may send
+            shown = Presence("77", None, msgspec.Raw(b'{"x":%d}' % clock), clock, clocked=True)
+            made.session().presence.put(shown, crowd)
+            made.session().wake_followers()
+            told = await ada.next(ywebsocket.Awareness)
+            ada.say(ywebsocket.Awareness(told.entries))
+        ada.say(ywebsocket.Awareness((AwarenessEntry(1, 9, '{"x":"still here"}'),)))
+        while "still here" not in str(await ada.next(ywebsocket.Awareness)):
+            pass
+        for _ in range(40):
+            ada.say(ywebsocket.Awareness((AwarenessEntry(77, 99, '{"x":1}'),)))
+        with anyio.fail_after(5):
+            await ada.ended.wait()
+        assert isinstance(ada.error, TooMuchPresence)
 
 
 async def test_every_update_gets_exactly_one_status_when_it_is_durable() -> None:
