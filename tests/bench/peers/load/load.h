@@ -54,8 +54,7 @@ struct protocol {
 struct options {
     const struct protocol *protocol;
     int port, pid, core;
-    const char *path;  /* {} stands for the document */
-    const char *token; /* or "" */
+    const char *path; /* {} stands for the document */
     int documents, peers, writers;
     bool is_strict; /* an edit that comes before the one it follows is a failure */
     double warm_up;

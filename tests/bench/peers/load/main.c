@@ -10,7 +10,6 @@
 
 struct options options = {
     .path = "/",
-    .token = "",
     .documents = 1,
     .peers = 10,
     .writers = 10,
@@ -29,10 +28,9 @@ static void read_options(int count, char **arguments) {
     static const struct option known[] = {
         {"protocol", required_argument, NULL, 'p'}, {"port", required_argument, NULL, 'P'},
         {"pid", required_argument, NULL, 'i'},      {"core", required_argument, NULL, 'c'},
-        {"path", required_argument, NULL, 'a'},     {"token", required_argument, NULL, 't'},
-        {"documents", required_argument, NULL, 'd'}, {"peers", required_argument, NULL, 'n'},
-        {"writers", required_argument, NULL, 'w'},  {"warm-up", required_argument, NULL, 'u'},
-        {"strict", no_argument, NULL, 's'},
+        {"path", required_argument, NULL, 'a'},     {"documents", required_argument, NULL, 'd'},
+        {"peers", required_argument, NULL, 'n'},    {"writers", required_argument, NULL, 'w'},
+        {"warm-up", required_argument, NULL, 'u'},  {"strict", no_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(count, arguments, "+", known, NULL)) != -1;) {
@@ -42,7 +40,6 @@ static void read_options(int count, char **arguments) {
         case 'i': options.pid = atoi(optarg); break;
         case 'c': options.core = atoi(optarg); break;
         case 'a': options.path = optarg; break;
-        case 't': options.token = optarg; break;
         case 'd': options.documents = atoi(optarg); break;
         case 'n': options.peers = atoi(optarg); break;
         case 'w': options.writers = atoi(optarg); break;

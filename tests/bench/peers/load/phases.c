@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE 8       /* seconds for the last deliveries */
+#define PATIENCE 30      /* seconds for the last deliveries */
+#define PRESSED_PATIENCE 8
 #define REST_MS 200      /* between two phases */
 #define MOST_OF_MAX 0.95 /* a fixed rate above this share of the maximum is not tried */
 
 static double max_rate;
 
-static void settle(void) {
-    int64_t deadline = now() + PATIENCE * SECOND;
+static void settle(int seconds) {
+    int64_t deadline = now() + seconds * SECOND;
     mode = SILENT;
     while (missing() && now() < deadline) turn(now() + SECOND / 1000);
 }
@@ -98,7 +99,7 @@ static void measure(const char *phase) {
     struct usage after = read_usage();
     last = counts;
     uint64_t edits = last.acked - first.acked, others = last.delivered - first.delivered;
-    settle();
+    settle(is_pressed ? PRESSED_PATIENCE : PATIENCE);
     if (missing() && !is_pressed)
         fail("%llu deliveries are missing after %s", (unsigned long long)missing(), name);
     if (!missing()) check_everyone();
@@ -128,7 +129,7 @@ void measure_phases(char **phases, int count) {
     if (options.protocol->is_seeded) {
         for (int document = 0; document < options.documents; document++)
             send_edit(writer_of(document, 0), now());
-        settle();
+        settle(PATIENCE);
     }
     for (int i = 0; i < count; i++) measure(phases[i]);
     if (missing()) return;
