@@ -53,13 +53,17 @@ def tell(told: Told, console: Console) -> None:
     if not told.machine.is_durable:
         console.print("[red]That file system is in memory: storing is free there. Use --dir.[/]")
     console.print(_ceiling_line(told))
-    console.print(_table("Every load", (*_LOAD_COLUMNS, *_SHARES), _load_rows(told.found)))
-    console.print(_table("Joining and memory", _STATE_COLUMNS, _state_rows(told.found)))
-    console.print(_table("More than it can do (125 %)", _PRESSED_COLUMNS, _pressed_rows(pressed)))
-    console.print(_table("Beside the best peer", _RATIO_COLUMNS, map(_ratio_cells, rows)))
     pictures = [(row.name, bar(row, row.collab), bar(row, row.native)) for row in rows]
-    columns = ("1/8 … | … 8 times better", "collab", "native")
-    console.print(_table("The same as a picture", columns, pictures))
+    for title, columns, lines in (
+        ("Every load", (*_LOAD_COLUMNS, *_SHARES), _load_rows(told.found)),
+        ("Joining and memory", _STATE_COLUMNS, _state_rows(told.found)),
+        ("More than it can do (125 %)", _PRESSED_COLUMNS, _pressed_rows(pressed)),
+        ("Beside the best peer", _RATIO_COLUMNS, list(map(_ratio_cells, rows))),
+        ("The same as a picture", ("1/8 … | … 8 times better", "collab", "native"), pictures),
+    ):
+        if lines:
+            console.print(_table(title, columns, lines))
+    console.print(_left_out(told))
     for failure in told.found.failures:
         console.print(f"failed: {failure}", style="red", markup=False)
 
@@ -98,6 +102,7 @@ def _section(told: Told) -> str:
         *_lines(_STATE_COLUMNS, _state_rows(told.found)),
         *_lines((*_LOAD_COLUMNS, *_SHARES), _load_rows(told.found)),
     ]
+    lines += [_left_out(told)] if _left_out(told) else []
     lines += [f"Failed: {failure.splitlines()[0]}" for failure in told.found.failures]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -133,6 +138,12 @@ def _ceiling_line(told: Told) -> str:
         for peers, one in told.ceilings.items()
     ]
     return f"The generator alone, before a server that only passes edits on: {', '.join(parts)}."
+
+
+def _left_out(told: Told) -> str:
+    """The rivals that were not measured, or nothing."""
+    names = [one.title for one in CONTENDERS if one.is_rival and one.name not in told.versions]
+    return f"Left out, though one may be the best peer: {', '.join(names)}." if names else ""
 
 
 def _number(value: float, unit: str) -> str:

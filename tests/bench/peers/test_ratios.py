@@ -141,6 +141,7 @@ def test_tables_go_to_their_place_in_a_document(tmp_path: Path) -> None:
     assert "old figures" not in text
     assert "50,000 = 1.25 x" in text
     assert "with a trace" not in text
+    assert "Left out, though one may be the best peer: y-websocket, " in text
     write_markdown(told(everything()), file)
     assert file.read_text() == text
 
