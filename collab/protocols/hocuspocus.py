@@ -142,7 +142,11 @@ def encode_pong() -> bytes:
     return _PONG
 
 
-def decode_client(frame: bytes) -> FromClient | Ping | Pong:
+Decoded: TypeAlias = FromClient | Ping | Pong
+"""What a frame of a client says."""
+
+
+def decode_client(frame: bytes) -> Decoded:
     """An untrusted frame from a client; raises Malformed."""
     if len(frame) == 1:
         return _decode_bare(frame)

@@ -6,17 +6,15 @@ document is made on first use where the caller may write. Knows nothing of updat
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import ExitStack
 from time import monotonic
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
 from fastapi import FastAPI
-from starlette.datastructures import State
 from starlette.websockets import WebSocket
 
-from collab.authorizer import Standing
 from collab.errors import (
     CollabError,
     DocumentNotFound,
@@ -29,85 +27,24 @@ from collab.errors import (
 from collab.hocuspocus_peer import HocuspocusPeer
 from collab.metrics import reject
 from collab.pace import Pace, Paces
-from collab.peer import Disconnected, Wire
+from collab.peer import Disconnected
 from collab.protocols import hocuspocus
 from collab.registry import Registry
 from collab.settings import Settings
-from collab.wakeup import Wakeup
 from collab.web.admission import admit, token_of
+from collab.web.channel import Backlog, Channel
 from collab.web.connections import Connections
-from collab.web.trials import tried
 from collab.web.wires import BinaryWire, converse
 from collab.web.ywebsocket import SUBPROTOCOL
 from collab.words import Access
 from collab.yjs_peer import Heard
 
-# What waits for its documents before the socket is no longer read: messages of one, bytes of all.
-_WAITING_MESSAGES = 64
-_WAITING_BYTES = 1024 * 1024
 # An address goes before every frame. Ids have 200 characters, providers' sessions some ten.
 _MAX_ADDRESS = 1000
 _REVOKED = NotSignedIn | NotAllowed
 
-
-class Backlog:
-    """The bytes that wait on one socket, whichever documents they are for. One task reads it."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.room = Wakeup()
-
-
-class Channel(Wire[Heard, bytes]):
-    """One document's part of the socket, as its peer's wire."""
-
-    def __init__(self, address: str, wire: BinaryWire, backlog: Backlog, state: State) -> None:
-        self.address = address
-        self.peer: HocuspocusPeer | None = None
-        self.standing: Standing | None = None
-        self._wire = wire
-        self._backlog = backlog
-        self._state = state
-        self._waiting: deque[tuple[Heard, int]] = deque()
-        self._news = Wakeup()
-        self._closed = False
-
-    async def put(self, message: Heard, size: int) -> None:
-        """Hand over a message of so many bytes; waits while too much waits."""
-        while not self._closed and self._is_full():
-            await self._backlog.room.wait()
-        if not self._closed:
-            self._waiting.append((message, size))
-            self._backlog.size += size
-            self._news.set()
-
-    def _is_full(self) -> bool:
-        return len(self._waiting) >= _WAITING_MESSAGES or self._backlog.size >= _WAITING_BYTES
-
-    def close(self) -> None:
-        """The client has left the document, or the document the client."""
-        self._closed = True
-        self._news.set()
-        self._backlog.room.set()
-
-    def drop(self) -> None:
-        """Close, with nobody to receive what still waits."""
-        self._backlog.size -= sum(size for _, size in self._waiting)
-        self._waiting.clear()
-        self.close()
-
-    async def receive(self) -> Heard:
-        while not self._waiting:
-            if self._closed:
-                raise Disconnected
-            await self._news.wait()
-        message, size = self._waiting.popleft()
-        self._backlog.size -= size
-        self._backlog.room.set()
-        return await tried(message, self._state)
-
-    async def send(self, frame: bytes) -> None:
-        await self._wire.send(hocuspocus.under(self.address, frame))
+_Framed: TypeAlias = tuple[hocuspocus.Decoded, int]
+"""What a frame says, and its bytes."""
 
 
 class Conversation:
@@ -131,6 +68,7 @@ class Conversation:
         self._users: set[str | None] = set()
         self._counted = ExitStack()
         self._failure: CollabError | None = None
+        self._kept: _Framed | None = None
 
     async def talk(self) -> None:
         """Serve until the client leaves; raises why the socket has to be closed."""
@@ -143,9 +81,12 @@ class Conversation:
         first = await self._first()
         async with anyio.create_task_group() as tasks:
             try:
-                await self._route(first, tasks)
+                await self._route(hocuspocus.decode_client(first), len(first), tasks)
                 while True:
-                    await self._route(await self._wire.receive(), tasks)
+                    await self._wire.hear(self._take)
+                    kept, self._kept = self._kept, None
+                    if kept is not None:
+                        await self._route(*kept, tasks)
             except Disconnected:
                 pass
             except CollabError as error:
@@ -159,14 +100,29 @@ class Conversation:
             return await self._wire.receive()
         raise HelloTimeout(f"nothing was said within {seconds:g} seconds")
 
-    async def _route(self, frame: bytes, tasks: TaskGroup) -> None:
-        match hocuspocus.decode_client(frame):
+    def _take(self, frame: bytes) -> bool:
+        """Hand a frame over at once, or keep what it says for `_route`."""
+        heard = hocuspocus.decode_client(frame)
+        if isinstance(heard, hocuspocus.FromClient):
+            channel = self._channels.get(heard.address)
+            if (
+                channel is not None
+                and not isinstance(heard.message, hocuspocus.Leave | hocuspocus.Token)
+                and heard.address not in self._denied
+                and channel.offer(heard.message)
+            ):
+                return True
+        self._kept = heard, len(frame)
+        return False
+
+    async def _route(self, heard: hocuspocus.Decoded, size: int, tasks: TaskGroup) -> None:
+        match heard:
             case hocuspocus.Ping():
                 await self._wire.send(hocuspocus.encode_pong())
             case hocuspocus.FromClient(address=address, message=message):
                 if len(address) > _MAX_ADDRESS:
                     raise Malformed(f"an address has at most {_MAX_ADDRESS} characters")
-                await self._hand_over(address, message, len(frame), tasks)
+                await self._hand_over(address, message, size, tasks)
 
     async def _hand_over(self, address: str, message: Heard, size: int, tasks: TaskGroup) -> None:
         channel = self._channels.get(address)

@@ -26,6 +26,10 @@ from collab.web.origins import origin_allowed
 
 _log = structlog.stdlib.get_logger(__name__)
 _INTERNAL_ERROR = 1011
+
+FRAMES_KEPT = 4
+KEPT_BYTES = 64 * 1024
+"""Of what was encoded for one reader and the next may ask for; longer frames are not kept."""
 _TEXT_ONLY = "this protocol has text frames only"
 _BINARY_ONLY = "this protocol has binary frames only"
 
@@ -82,7 +86,7 @@ class TextWire(_SocketWire, Wire[str, str]):
 
     def write(self, frames: Sequence[str]) -> None:
         assert self._lane is not None
-        self._lane.write(b"".join(map(_text_frame, frames)))
+        self._lane.write(b"".join([_text(frame) for frame in frames]))
 
 
 class BinaryWire(_SocketWire, Wire[bytes, bytes]):
@@ -105,12 +109,20 @@ class BinaryWire(_SocketWire, Wire[bytes, bytes]):
 
     def write(self, frames: Sequence[bytes]) -> None:
         assert self._lane is not None
-        self._lane.write(b"".join(map(_binary_frame, frames)))
+        self._lane.write(b"".join([_binary(frame) for frame in frames]))
 
 
 # What is sent to many is one object, and its readers come one after the other.
-_text_frame = lru_cache(maxsize=1)(text_frame)
-_binary_frame = lru_cache(maxsize=1)(binary_frame)
+_kept_text = lru_cache(FRAMES_KEPT)(text_frame)
+_kept_binary = lru_cache(FRAMES_KEPT)(binary_frame)
+
+
+def _text(frame: str) -> bytes:
+    return _kept_text(frame) if len(frame) <= KEPT_BYTES else text_frame(frame)
+
+
+def _binary(frame: bytes) -> bytes:
+    return _kept_binary(frame) if len(frame) <= KEPT_BYTES else binary_frame(frame)
 
 
 async def converse(
