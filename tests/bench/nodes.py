@@ -39,9 +39,9 @@ class Crowd(msgspec.Struct, frozen=True):
 
 
 CROWDS = (
-    Crowd("one document, 100 writers", documents=1, peers=100, spread=True),
-    Crowd("200 documents, 5 writers each, anywhere", documents=200, peers=5, spread=True),
-    Crowd("200 documents, 5 writers each, at one node", documents=200, peers=5, spread=False),
+    Crowd("1x100, anywhere", documents=1, peers=100, spread=True),
+    Crowd("200x5, anywhere", documents=200, peers=5, spread=True),
+    Crowd("200x5, at one node", documents=200, peers=5, spread=False),
 )
 
 
