@@ -1,10 +1,12 @@
 """Transformation: an operation, made on the same document as another, moved to after it.
 
-Owns `transform` and `transform_position`. Knows nothing of history: over several commits it is
-called once for each, never over their composition, which may give something else.
+Owns `transform`, `transform_over` and `transform_position`. Operations are transformed over each
+other one by one, never over their composition, which may give something else.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from collab.ot import attributes as maps
 from collab.ot import utf16
@@ -23,6 +25,45 @@ def transform(a: Delta, b: Delta, priority: bool) -> Delta:
         if moved is not None:
             return moved
     return transform_any(a, b, priority)
+
+
+def transform_over(history: Sequence[Delta], b: Delta, priority: bool) -> Delta:
+    """`b` as it has to be after all of `history`, each made on what those before it have left.
+
+    The same as `transform` for each in turn; while `b` and they are one insert or delete each,
+    nothing but its position is computed.
+    """
+    simple = _simple(b)
+    for a in history:
+        if simple is not None:
+            position, new, deleted, op = simple
+            moved = _moved(a, position, new is not None, deleted, priority)
+            if moved is not None:
+                if moved != position:
+                    simple = moved, new, deleted, op
+                continue
+            b = _placed(position, op)
+        b = transform(a, b, priority)
+        simple = _simple(b)
+    return b if simple is None else _placed(simple[0], simple[3])
+
+
+def _moved(a: Delta, position: int, inserting: bool, deleted: int, priority: bool) -> int | None:
+    """Where an insert, or a delete of so many units, is after `a`; None if it changes in itself, or
+    `a` is not just one insert or delete."""
+    one = _simple(a)
+    if one is None:
+        return None
+    at, content, removed, _ = one
+    if content is not None:
+        if at > position or (at == position and inserting and not priority):
+            return position if inserting or at >= position + deleted else None
+        return position + (utf16.length(content) if isinstance(content, str) else 1)
+    if position <= at if inserting else position + deleted <= at:
+        return position
+    if position >= at + removed:
+        return position - removed
+    return at if inserting else None
 
 
 def transform_any(a: Delta, b: Delta, priority: bool) -> Delta:

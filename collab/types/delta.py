@@ -24,7 +24,7 @@ from collab.ot import check
 from collab.ot.delta import Delta, insert
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
-from collab.ot.transform import transform
+from collab.ot.transform import transform_over
 from collab.types import Candidate, OperationLimits, Placement
 
 _PLAIN_FORMATS = frozenset({"text", "json"})
@@ -77,10 +77,8 @@ class DeltaType:
             operation: Delta = candidate.operation
             try:
                 if candidate.unseen is not None:
-                    for committed in candidate.unseen:
-                        operation = transform(committed, operation, True)
-                    for committed in placed:
-                        operation = transform(committed, operation, True)
+                    operation = transform_over(candidate.unseen, operation, True)
+                    operation = transform_over(placed, operation, True)
                 after = state.apply(operation)
             except InvalidOperation as error:
                 refused[index] = error

@@ -23,7 +23,7 @@ from collab.ot.delta import (
 )
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
-from collab.ot.transform import transform, transform_any, transform_position
+from collab.ot.transform import transform, transform_any, transform_over, transform_position
 from collab.types import OperationLimits
 from collab.types.delta import RICHTEXT
 from tests.properties import strategies as some
@@ -128,6 +128,21 @@ def test_the_fast_path_gives_what_the_general_one_gives(
     a = data.draw(some.simple_operations(document))
     b = data.draw(some.simple_operations(document))
     assert json(transform(a, b, priority)) == json(transform_any(a, b, priority))
+
+
+@given(st.data(), st.booleans())
+def test_over_a_history_is_over_each_of_it_in_turn(data: st.DataObject, priority: bool) -> None:
+    document = first = data.draw(some.documents)
+    history: list[Delta] = []
+    for _ in range(data.draw(st.integers(0, 6))):
+        made = data.draw(some.simple_operations(document) | some.operations(document))
+        history.append(made)
+        document = compose(document, made)
+    b = data.draw(some.simple_operations(first) | some.operations(first))
+    expected = b
+    for each in history:
+        expected = transform(each, expected, priority)
+    assert json(transform_over(history, b, priority)) == json(expected)
 
 
 @given(some.concurrent(), st.booleans())
