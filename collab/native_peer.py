@@ -5,6 +5,7 @@ Owns what the frames of `collab.v1` do. See docs/protocol.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 from zlib import crc32
@@ -210,7 +211,10 @@ class NativePeer(Peer[str, str]):
         if self._message_cursor < self._session.messages.count:
             frames += self._new_messages()
         if self._presence_cursor < self._session.presence.stamp:
-            frames.append(self._new_presence())
+            frame, self._presence_cursor = self._session.presence_after(
+                self._presence_cursor, encode_presence
+            )
+            frames.append(frame)
         return frames
 
     def _new_messages(self) -> list[str]:
@@ -223,9 +227,8 @@ class NativePeer(Peer[str, str]):
             if message.author != self.author
         ]
 
-    def _new_presence(self) -> str:
-        board = self._session.presence
-        changes, complete = board.changes_after(self._presence_cursor)
-        self._presence_cursor = board.stamp
-        peers = [presence_entry(presence) for presence in changes]
-        return native.encode(native.PresenceUpdate(peers, complete))
+
+def encode_presence(changes: Sequence[Presence], complete: bool) -> str:
+    """Changes of presence as one message."""
+    peers = [presence_entry(presence) for presence in changes]
+    return native.encode(native.PresenceUpdate(peers, complete))

@@ -31,7 +31,7 @@ from collab.inbox import Inbox, Submission
 from collab.loading import replay
 from collab.messages import MessageBoard
 from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
-from collab.presence import PresenceBoard
+from collab.presence import Presence, PresenceBoard
 from collab.storage import Append, AppendResult
 from collab.types import DocumentType
 from collab.wakeup import Wakeup
@@ -98,7 +98,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._waking = False
         self._followers: dict[Follower, None] = {}  # in order of arrival
-        self._frames: dict[tuple[Any, int], tuple[Any, int]] = {}
+        self._frames: dict[tuple[Any, ...], Any] = {}
         self._contents: tuple[int, bytes] | None = None
 
     # What everyone reads: committed state ---------------------------------------------------------
@@ -156,15 +156,34 @@ class Session:
         if version < self._authority.tail.oldest:
             return None
         key = (encode, version)
-        cached = self._frames.get(key)
+        cached: tuple[F, int] | None = self._frames.get(key)
         if cached is None:
-            if len(self._frames) >= _FRAMES_KEPT:
-                del self._frames[next(iter(self._frames))]
             commits = self._authority.tail.slice_after(
                 version, max_commits=_FRAME_COMMITS, max_bytes=_FRAME_BYTES
             )
-            cached = self._frames[key] = (encode(commits), commits[-1].version)
+            cached = (encode(commits), commits[-1].version)
+            self._keep_frame(key, cached)
         return cached
+
+    def presence_after(
+        self, stamp: int, encode: Callable[[Sequence[Presence], bool], F]
+    ) -> tuple[F, int]:
+        """What has changed in presence after `stamp` in one frame, and the stamp it reaches.
+
+        `encode` is also told whether that is all there is instead. Encoded once, as above.
+        """
+        board = self.presence
+        key = (encode, stamp, board.stamp)
+        cached: tuple[F, int] | None = self._frames.get(key)
+        if cached is None:
+            cached = (encode(*board.changes_after(stamp)), board.stamp)
+            self._keep_frame(key, cached)
+        return cached
+
+    def _keep_frame(self, key: tuple[Any, ...], frame: object) -> None:
+        if len(self._frames) >= _FRAMES_KEPT:
+            del self._frames[next(iter(self._frames))]
+        self._frames[key] = frame
 
     async def commits_after(self, version: int, limit: int) -> list[Commit] | None:
         """The commits from after `version` to what is this session's head at the call.

@@ -82,7 +82,8 @@ class YjsPeer(Peer[Heard, bytes]):
         self._presence_cursor = self._session.presence.stamp
         if not self._may_write():
             self._deny_writing()
-        return [self._step_1(), *self._tell(self._session.presence.everyone())]
+        everyone = self._session.presence.everyone()
+        return [self._step_1(), *self._tell(*encode_awareness(everyone, True))]
 
     def _step_1(self) -> bytes:
         return ywebsocket.encode(ywebsocket.SyncStep1(YJS.vector(self._session.state)))
@@ -297,20 +298,25 @@ class YjsPeer(Peer[Heard, bytes]):
         return frame
 
     def _awareness(self) -> list[bytes]:
-        board = self._session.presence
-        changes, _ = board.changes_after(self._presence_cursor)
-        self._presence_cursor = board.stamp
-        return self._tell(changes)
+        told, self._presence_cursor = self._session.presence_after(
+            self._presence_cursor, encode_awareness
+        )
+        return self._tell(*told)
 
-    def _tell(self, presences: Sequence[Presence]) -> list[bytes]:
-        entries = _entries(presences)
-        self._told_entries = min(self._told_entries + len(entries), _MOST_REPEATED)
-        return [ywebsocket.encode(ywebsocket.Awareness(entries))] if entries else []
+    def _tell(self, frame: bytes, entries: int) -> list[bytes]:
+        self._told_entries = min(self._told_entries + entries, _MOST_REPEATED)
+        return [frame] if entries else []
 
 
 def encode_updates(commits: Sequence[Commit]) -> bytes:
     """A run of commits as one update message."""
     return ywebsocket.encode(ywebsocket.SyncUpdate(YJS.merge(commits)))
+
+
+def encode_awareness(changes: Sequence[Presence], _: bool) -> tuple[bytes, int]:
+    """Changes of presence as one message, and how many clients' they are."""
+    entries = _entries(changes)
+    return ywebsocket.encode(ywebsocket.Awareness(entries)), len(entries)
 
 
 def _entries(presences: Sequence[Presence]) -> tuple[AwarenessEntry, ...]:
