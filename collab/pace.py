@@ -20,10 +20,12 @@ class Pace:
         self._interval = 1 / per_second
         self._due = 0.0
 
-    def wait(self, now: float) -> float:
-        """0 if one more may come now, which counts as come; otherwise the seconds until it may."""
-        due = max(self._due, now) + self._interval
-        wait = due - now - max(BURST_SECONDS, self._interval)
+    def wait(self, now: float, weight: float = 1.0) -> float:
+        """0 if one more may come now, which counts as `weight` come; otherwise the seconds until
+        it may. One that weighs more than a burst may come when nothing has come for long enough."""
+        cost = weight * self._interval
+        due = max(self._due, now) + cost
+        wait = due - now - max(BURST_SECONDS, cost)
         if wait > 1e-9:  # less is the rounding of the clock
             return wait
         self._due = due

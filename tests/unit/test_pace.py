@@ -49,6 +49,17 @@ def test_never_more_than_the_burst_and_the_rate(rate: float, steps: list[float])
             assert last - first + 1 <= allowed
 
 
+def test_what_weighs_more_leaves_less() -> None:
+    pace = Pace(10)
+    assert pace.wait(0.0, 40) == 0
+    assert pace.wait(0.0, 11) > 0
+    assert pace.wait(0.0, 10) == 0
+    assert pace.wait(0.0) > 0
+    heavy = Pace(10)
+    assert heavy.wait(0.0, 1000) == 0  # alone it may come
+    assert heavy.wait(0.0) == pytest.approx(95.1)
+
+
 def test_senders_have_a_share_each() -> None:
     paces = Paces(1)
     while paces.wait("ann", 0.0) == 0:
