@@ -178,7 +178,7 @@ class RedisBus:
             # All of this is noted first: what changes while it is sent is for the next round.
             for command, names in (("UNSUBSCRIBE", list(left)), ("SUBSCRIBE", new)):
                 for some in _portions(names, _SUBSCRIBED_AT_ONCE):
-                    await connection.send_command(command, *some)
+                    await _send(connection, [(command, *some)])
             await self._channels_changed.wait()
 
     async def _publish_waiting(self, connection: Connection) -> None:
@@ -191,8 +191,7 @@ class RedisBus:
             some = [self._waiting.popleft() for _ in range(count)]
             self._under_way = count
             self._waiting_bytes -= sum(len(news) for _, news in some)
-            commands = [("PUBLISH", name, news) for name, news in some]
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await _send(connection, [("PUBLISH", name, news) for name, news in some])
             for _ in some:
                 await connection.read_response()
             self._under_way = 0
@@ -269,6 +268,15 @@ async def open_redis(url: str, *, verify: bool = True) -> AsyncIterator[RedisBus
                 await bus.flush()
         finally:
             tasks.cancel_scope.cancel()
+
+
+async def _send(connection: Connection, commands: Iterable[tuple[str | bytes, ...]]) -> None:
+    """Send commands; raises OSError or RedisError when they cannot be."""
+    packed = connection.pack_commands(commands)
+    try:
+        await connection.send_packed_command(packed)
+    except RuntimeError as error:  # uvloop's word for a connection that was reset while idle
+        raise ConnectionResetError("the connection was reset") from error
 
 
 def _portions(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:
