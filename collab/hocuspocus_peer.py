@@ -78,7 +78,7 @@ class HocuspocusPeer(YjsPeer):
         return hocuspocus.encode_body(hocuspocus.Authenticated(scope))
 
     def _post(self, payload: str) -> None:
-        self._check_signal()
+        self._check_signal(len(payload))
         if not self._may_write():
             return
         size = len(payload.encode())

@@ -106,10 +106,10 @@ class NativePeer(Peer[str, str]):
                 case native.SubmitEdit() as message:
                     self._submit(message)
                 case native.SetPresence() as message:
-                    self._check_signal()
+                    self._check_signal(len(frame))
                     self._show(message)
                 case native.SendMessage() as message:
-                    self._check_signal()
+                    self._check_signal(len(frame))
                     self._post(message)
                 case native.Hello():
                     raise Malformed("hello comes once, as the first frame")
@@ -119,6 +119,7 @@ class NativePeer(Peer[str, str]):
 
     def _submit(self, message: native.SubmitEdit) -> None:
         raw = bytes(message.operation)
+        self._check_edit(len(raw))
         try:
             operation = self._session.type.parse(raw)
         except InvalidOperation as error:

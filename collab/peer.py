@@ -30,6 +30,9 @@ Said = TypeVar("Said", contravariant=True)
 # Answers that wait for a slow reader before its own frames are no longer read.
 _OUTBOX_FRAMES = 64
 _FINAL_WRITE_SECONDS = 2
+# A long edit counts as one for each of so many bytes, a long presence or message likewise.
+_EDIT_BYTES = 2048
+_SIGNAL_BYTES = 1024
 
 
 class Disconnected(Exception):
@@ -199,9 +202,9 @@ class Peer(ABC, Generic[In, Out]):
             self._outbox.append(frame)
             self._wakeup.set()
 
-    def _check_signal(self) -> None:
-        """Count a presence change or a message; raises TooMuchPresence."""
-        wait = self._signals.wait(self._clock())
+    def _check_signal(self, size: int = 0) -> None:
+        """Count a presence change or a message of so many bytes; raises TooMuchPresence."""
+        wait = self._signals.wait(self._clock(), 1 + size // _SIGNAL_BYTES)
         if wait:
             raise TooMuchPresence(
                 f"more than {self._settings.presence_per_second:g} presence changes and messages "
@@ -209,16 +212,16 @@ class Peer(ABC, Generic[In, Out]):
                 wait,
             )
 
-    def _submit_edit(self, edit: Edit, answer: Callable[[Outcome], None]) -> None:
-        """Give the edit to the session; `answer` is told what became of it.
-
-        Raises TooManyEdits, with the edit not taken.
-        """
-        wait = self._edits.wait(self._clock())
+    def _check_edit(self, size: int) -> None:
+        """Count an edit of so many bytes, before it is looked into; raises TooManyEdits."""
+        wait = self._edits.wait(self._clock(), 1 + size // _EDIT_BYTES)
         if wait:
             raise TooManyEdits(
                 f"more than {self._settings.edits_per_second:g} edits a second", wait
             )
+
+    def _submit_edit(self, edit: Edit, answer: Callable[[Outcome], None]) -> None:
+        """Give the edit to the session; `answer` is told what became of it."""
 
         def answered(outcome: Outcome) -> None:
             self._unanswered -= 1

@@ -275,12 +275,14 @@ class Settings(BaseSettings):
     edits_per_second: Rate = _variable(
         "COLLAB_EDITS_PER_SECOND",
         1000.0,
-        "edits one connection may send; five seconds' worth may come at once",
+        "edits one connection may send, a long one counting for every 2 KB; "
+        "five seconds' worth may come at once",
     )
     presence_per_second: Rate = _variable(
         "COLLAB_PRESENCE_PER_SECOND",
         200.0,
-        "presence changes and messages one connection may send; five seconds' worth at once",
+        "presence changes and messages one connection may send, a long one counting for every KB; "
+        "five seconds' worth at once",
     )
     requests_per_second: Rate = _variable(
         "COLLAB_REQUESTS_PER_SECOND",

@@ -130,6 +130,7 @@ class YjsPeer(Peer[Heard, bytes]):
                 self.wake()
 
     def _submit(self, update: bytes, answer: Callable[[Outcome], None]) -> None:
+        self._check_edit(len(update))
         edit = Edit(self.author, 0, None, YJS.parse(update), b"", self.user)
         self._submit_edit(edit, answer)
 

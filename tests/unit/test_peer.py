@@ -509,3 +509,20 @@ async def test_presence_bears_the_name_its_owner_signed_in_with() -> None:
     assert bytes(with_name(b'{"user":"just text"}', "Ada", within="user")) == (
         b'{"user":"just text"}'
     )
+
+
+async def test_long_edits_and_messages_count_for_more_and_bad_ones_count_too() -> None:
+    async with room() as made:
+        config = settings(edits_per_second=20, presence_per_second=20)  # 100 at once
+        long, bad, loud = (made.dial(client, config=config) for client in (ADA, EVE, BOB))
+        for line in (long, bad, loud):
+            await line.next(native.Welcome)
+        for number in range(1, 20):
+            long.submit(number, 0, insert("x" * 20_000))
+            loud.say(native.SendMessage(msgspec.Raw(b'"%s"' % (b"x" * 20_000))))
+        for _ in range(200):
+            bad.submit(1, 0, '"no operation"')
+        assert isinstance(await long.wait_ended(), TooManyEdits)
+        assert isinstance(await bad.wait_ended(), TooManyEdits)
+        assert isinstance(await loud.wait_ended(), TooMuchPresence)
+        assert 0 < made.session().version < 19
