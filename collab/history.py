@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collab.errors import BelowFloor, DocumentBroken
+from collab.errors import (
+    BaseAboveHead,
+    BelowFloor,
+    DocumentBroken,
+    DocumentNotFound,
+    Unavailable,
+)
 from collab.measured import store_call
 from collab.storage import Store
 from collab.words import Commit
@@ -11,7 +17,11 @@ _PAGE_COMMITS = 500
 
 
 class History:
-    """The stored log of one epoch of a document."""
+    """The stored log of one epoch of a document.
+
+    Raises Unavailable where it ends below what it is asked to go on from: then the store has lost
+    commits that everybody was told of, as a database does that fails over to a copy which lags.
+    """
 
     def __init__(self, store: Store, id: str, epoch: str) -> None:
         self._store = store
@@ -22,6 +32,16 @@ class History:
     def shared(self) -> bool:
         """Whether other nodes may write to it too."""
         return self._store.shared
+
+    async def head(self, least: int) -> int:
+        """The newest version, which is `least` or above; raises DocumentNotFound, StoreFailure."""
+        with store_call("poll", documents=1):
+            head = (await self._store.poll([self._id])).heads.get(self._id)
+        if head is None or head.epoch != self._epoch:
+            raise DocumentNotFound("the document has been deleted")
+        if head.version < least:
+            raise lost_commits(least, head.version)
+        return head.version
 
     async def page(self, after: int) -> list[Commit]:
         """The next commits after `after`, empty at the head; raises as `Store.read`."""
@@ -47,5 +67,13 @@ class History:
         return commits
 
     async def _read(self, after: int, limit: int) -> list[Commit]:
-        with store_call("read", document=self._id):
-            return await self._store.read(self._id, self._epoch, after, limit)
+        try:
+            with store_call("read", document=self._id):
+                return await self._store.read(self._id, self._epoch, after, limit)
+        except BaseAboveHead as error:
+            raise lost_commits(after, error.version) from error
+
+
+def lost_commits(had: int, has: int) -> Unavailable:
+    """What ends a session at version `had` whose log ends at `has` in the store."""
+    return Unavailable(f"the store had version {had} and has {has} only, the document loads afresh")

@@ -322,16 +322,22 @@ class Session:
     async def run(self) -> None:
         """Order edits until closed or ended; raises what broke it."""
         while self.ended is None and not (self._closing and not self._inbox):
-            if self._refreshing or self._known_head > self.version:
+            behind = self._is_behind()
+            if behind:
                 await self._take_heard()
-                if self._refreshing or self._known_head > self.version:
+                if self._is_behind():
                     await self._catch_up()
-            elif self._inbox:
+            # However often there is something to catch up with, edits have their turn too.
+            if self._inbox:
                 await self._gather()
                 if self._inbox:  # nobody has ended the session meanwhile
                     await self._commit(self._inbox.take())
-            else:
+            elif not behind:
                 await self._wakeup.wait()
+
+    def _is_behind(self) -> bool:
+        """Whether somebody waits for what the log has, or news tells of more than is here."""
+        return bool(self._refreshing) or self._known_head > self.version
 
     async def _gather(self) -> None:
         """Let the batch grow for two turns of the loop: one sends what is new to the followers, in
@@ -380,7 +386,7 @@ class Session:
             elif not refreshed and any(isinstance(each, BaseAboveHead) for each in staged.outcomes):
                 # The client has seen a commit of another node: look before refusing.
                 refreshed = True
-                await self._catch_up()
+                await self._catch_up(to_head=True)
                 older = None  # the tail begins elsewhere now
             else:
                 return staged
@@ -424,16 +430,27 @@ class Session:
         if self.version == before:
             await self._catch_up()
 
-    async def _catch_up(self) -> None:
-        """Read and apply the commits that other nodes have made."""
+    async def _catch_up(self, *, to_head: bool = False) -> None:
+        """Read and apply commits that other nodes have made: as far as news has told of them, a
+        page at least; all there are at the call if somebody waits for that, or with `to_head`.
+
+        No more than that: others may commit faster than this node reads.
+        """
         refreshing, self._refreshing = self._refreshing, []
         self._heard.take(self.version)
-        target = self._known_head
+        until = known = self._known_head
+        reading = True
         try:
-            while commits := await self._history.page(self.version):
+            if refreshing or to_head:
+                until = max(until, await self._history.head(self.version))
+                reading = until > self.version
+            while reading:
+                commits = await self._history.page(self.version)
                 await replay(self._authority.apply, commits)
-                self._advanced()
-            if self._known_head == target:
+                if commits:
+                    self._advanced()
+                reading = bool(commits) and self.version < until
+            if self._known_head == known:
                 self._known_head = self.version
         except BelowFloor as error:
             raise Unavailable("this node fell behind what is kept, it loads afresh") from error
