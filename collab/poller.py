@@ -12,7 +12,8 @@ import anyio
 import structlog
 
 from collab.authorizer import Authorizer
-from collab.errors import CollabError, DocumentNotFound
+from collab.errors import CollabError, DocumentNotFound, Unavailable
+from collab.history import lost_commits
 from collab.measured import store_call
 from collab.session import Session
 from collab.storage import Store
@@ -70,6 +71,7 @@ class Poller:
         return _WITH_NEWS_SECONDS if self._newsy() else _WITHOUT_NEWS_SECONDS
 
     async def _poll(self, sessions: list[Session]) -> None:
+        durable = [session.version for session in sessions]  # before the store is asked
         try:
             with store_call("poll", documents=len(sessions)):
                 polled = await self._store.poll([session.id for session in sessions])
@@ -79,13 +81,21 @@ class Poller:
         except Exception:
             _log.exception("polling failed")
             return
-        for session in sessions:
+        for session, version in zip(sessions, durable, strict=True):
             head = polled.heads.get(session.id)
             if head is None or head.epoch != session.epoch:
                 session.end(DocumentNotFound("the document has been deleted"))
+            elif head.version < version:
+                self._lost(session, lost_commits(version, head.version))
             else:
                 session.hear(head.version)
         try:
             await self._authorizer.catch_up(polled.access_version)
         except CollabError as error:
             _log.warning("reading grants failed", reason=str(error))
+
+    def _lost(self, session: Session, error: Unavailable) -> None:
+        """End a session that is ahead of the store, before others commit in the place of what it
+        shows. Whoever comes back is above the head, and starts afresh."""
+        _log.error("the store has lost commits", document=session.id, reason=str(error))
+        session.end(error)

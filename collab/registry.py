@@ -233,8 +233,9 @@ class Registry:
             entry.settled.set()
             await session.run()
             entry.closing = True
-            session.end(Restarting(self._away_seconds))
-            await self._snapshotter.save(session)
+            if session.ended is None:  # otherwise what it has may not be what is stored
+                session.end(Restarting(self._away_seconds))
+                await self._snapshotter.save(session)
         except CollabError as error:
             self._broken(entry, error)
         except Exception:
