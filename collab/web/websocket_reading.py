@@ -25,6 +25,7 @@ from websockets.server import ServerProtocol
 from collab.errors import FrameTooLarge
 from collab.web.closing import close_reason
 from collab.web.framing import frame_bytes, whole_message
+from collab.web.gate import Gate
 from collab.web.lane import EXTENSION, Lane
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class WebSocketReading(WebSocketsSansIOProtocol):
         self.max_queued_pongs = config.max_queued_pongs
         self.lane = Lane(self.loop, self._balance_reading)
         self.queue = self.lane  # type: ignore[assignment]
+        self.writable = Gate(self.loop)  # type: ignore[assignment]
         self.unread = bytearray()  # received and not parsed: at most what one read returns
         self.parsing: asyncio.Handle | None = None
         self.head = b""  # the beginning of a frame, too short to say how long the frame is
