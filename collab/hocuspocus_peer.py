@@ -89,6 +89,9 @@ class HocuspocusPeer(YjsPeer):
         self._session.messages.post(Message(self.author, self.user, payload, size))
         self._session.wake_followers()
 
+    def _follows_only(self) -> bool:
+        return self._message_cursor == self._session.messages.count and super()._follows_only()
+
     def _news(self) -> list[bytes]:
         frames = super()._news()
         board = self._session.messages

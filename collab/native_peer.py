@@ -36,7 +36,7 @@ from collab.presence import Presence, with_name
 from collab.protocols import native
 from collab.session import Session
 from collab.settings import Settings
-from collab.words import Access, Edit, author_of, check_client_id, digest_of
+from collab.words import Access, Commit, Edit, author_of, check_client_id, digest_of
 
 
 class NativePeer(Peer[str, str]):
@@ -197,10 +197,23 @@ class NativePeer(Peer[str, str]):
 
     # What goes out --------------------------------------------------------------------------------
 
+    @staticmethod
+    def _encode(commits: Sequence[Commit]) -> str:
+        return native.encode_edits(commits)
+
+    def _follows_only(self) -> bool:
+        session = self._session
+        return (
+            self._presence_cursor == session.presence.stamp
+            and self._message_cursor == session.messages.count
+            and not self._starts_afresh
+            and not self._outbox
+        )
+
     def _news(self) -> list[str]:
         frames: list[str] = []
         if self.cursor < self._session.version and not self._starts_afresh:
-            run = self._session.frame_after(self.cursor, native.encode_edits)
+            run = self._session.frame_after(self.cursor, self._encode)
             if run is None:
                 self._starts_afresh = True
             else:

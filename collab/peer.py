@@ -20,7 +20,7 @@ from collab.pace import Pace
 from collab.session import Session
 from collab.settings import Settings
 from collab.wakeup import Wakeup
-from collab.words import Access, Edit
+from collab.words import Access, Commit, Edit
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -54,13 +54,14 @@ class Wire(Protocol[Heard, Said]):
             pass
 
     @property
-    def writable(self) -> bool:
-        """Whether `write` can be used now: nothing sent before waits for the other side."""
-        return False
+    def pack(self) -> Callable[[Said], bytes]:
+        """Makes of a frame what `outlet` takes; one function for all wires where that is equal."""
+        raise RuntimeError("this wire takes no packed frames")
 
-    def write(self, frames: Sequence[Said]) -> None:
-        """Send the frames at once."""
-        raise RuntimeError("frames cannot be written now")
+    def outlet(self) -> Callable[[bytes], object] | None:
+        """What takes packed frames at once; None unless nothing sent before waits for the other
+        side."""
+        return None
 
 
 class Peer(ABC, Generic[In, Out]):
@@ -139,6 +140,15 @@ class Peer(ABC, Generic[In, Out]):
     def _receive(self, frame: In) -> None:
         """Take one frame of the client; raises what the connection has to be closed for."""
 
+    @staticmethod
+    @abstractmethod
+    def _encode(commits: Sequence[Commit]) -> Out:
+        """A run of commits as one frame of the stream."""
+
+    @abstractmethod
+    def _follows_only(self) -> bool:
+        """Whether commits are all that is new since the cursors."""
+
     @abstractmethod
     def _news(self) -> list[Out]:
         """Frames for what is new since the cursors, which move over it; none if nothing is."""
@@ -168,17 +178,30 @@ class Peer(ABC, Generic[In, Out]):
 
     def wake(self) -> None:
         """Send what is new at once if nothing is in the way, without the writer's task."""
-        if not self._idle or not self._wire.writable:
+        write = self._wire.outlet() if self._idle else None
+        if write is None:
             self._wakeup.set()
             return
         try:
-            frames = self._ready()
-            if frames:
-                self._wire.write(frames)
+            packed = self._packed()
+            if packed:
+                write(packed)
+            if self.cursor < self._session.version:  # one frame does not hold everything
+                self._wakeup.set()
         except Exception as failure:
             # It ends this connection, not whoever wakes it.
             self._failure = failure
             self._wakeup.set()
+
+    def _packed(self) -> bytes:
+        """One round of what there is, packed: mostly what all who are in step are sent."""
+        pack = self._wire.pack
+        if self._follows_only():
+            run = self._session.packed_after(self.cursor, self._encode, pack)
+            if run is not None:
+                _, packed, self.cursor = run
+                return packed
+        return b"".join([pack(frame) for frame in self._ready()])
 
     def end(self, error: CollabError) -> None:
         """Close the connection for this reason, after what is ready to be sent.

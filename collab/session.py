@@ -81,7 +81,6 @@ class Session:
         self.messages = MessageBoard()
         self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.snapshot_version = snapshot_version
-        self.last_progress = anyio.current_time()
         self.ended: CollabError | None = None
         self._authority = authority
         self._history = history
@@ -96,9 +95,11 @@ class Session:
         self._closing = False
         self._wakeup = Wakeup()
         self._loop = asyncio.get_running_loop()
+        self.last_progress = self._loop.time()
         self._waking = False
         self._followers: dict[Follower, None] = {}  # in order of arrival
         self._frames: dict[tuple[Any, ...], Any] = {}
+        self._packed: dict[Callable[..., bytes], tuple[int, bytes, int]] = {}
         self._contents: tuple[int, bytes] | None = None
 
     # What everyone reads: committed state ---------------------------------------------------------
@@ -164,6 +165,26 @@ class Session:
             cached = (encode(commits), commits[-1].version)
             self._keep_frame(key, cached)
         return cached
+
+    def packed_after(
+        self,
+        version: int,
+        encode: Callable[[Sequence[Commit]], F],
+        pack: Callable[[F], bytes],
+    ) -> tuple[int, bytes, int] | None:
+        """`version`, the same frame after `pack`, and the version it reaches.
+
+        Packed once for all followers that are in step and share `pack`.
+        """
+        kept = self._packed.get(pack)
+        if kept is None or kept[0] != version:
+            run = self.frame_after(version, encode) if version < self.version else None
+            if run is None:
+                return None
+            kept = (version, pack(run[0]), run[1])
+            if len(self._packed) < _FRAMES_KEPT:
+                self._packed[pack] = kept
+        return kept
 
     def presence_after(
         self, stamp: int, encode: Callable[[Sequence[Presence], bool], F]
@@ -470,7 +491,8 @@ class Session:
 
     def _advanced(self) -> None:
         self._frames.clear()
-        self.last_progress = anyio.current_time()
+        self._packed.clear()
+        self.last_progress = self._loop.time()
         self._known_head = max(self._known_head, self.version)
         self.wake_followers()
         self._progressed(self)

@@ -262,6 +262,17 @@ class YjsPeer(Peer[Heard, bytes]):
 
     # What goes out --------------------------------------------------------------------------------
 
+    @staticmethod
+    def _encode(commits: Sequence[Commit]) -> bytes:
+        return encode_updates(commits)
+
+    def _follows_only(self) -> bool:
+        return (
+            self._presence_cursor == self._session.presence.stamp
+            and self._asked is None
+            and not self._outbox
+        )
+
     def _news(self) -> list[bytes]:
         frames: list[bytes] = []
         session = self._session
@@ -290,7 +301,7 @@ class YjsPeer(Peer[Heard, bytes]):
         self.wake()
 
     def _stream(self) -> bytes:
-        run = self._session.frame_after(self.cursor, encode_updates)
+        run = self._session.frame_after(self.cursor, self._encode)
         if run is None:
             self.cursor = self._session.version
             everything = YJS.update_since(self._session.state, None)

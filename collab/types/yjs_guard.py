@@ -24,7 +24,7 @@ import msgspec
 from collab.errors import DocumentBroken, InvalidOperation
 from collab.types.yjs_holdings import Holdings
 from collab.types.yjs_update import DELETED, Range, Section, Update, read_update
-from collab.types.yjs_walk import ELEMENTS, KEYS, STRINGS, VALUES, Walk
+from collab.types.yjs_walk import ELEMENTS, KEYS, STRINGS, VALUES, Walk, extend
 from collab.types.yjs_wire import AwarenessEntry, check_awareness, check_state_vector
 
 __all__ = [
@@ -72,10 +72,11 @@ class Checked(msgspec.Struct, frozen=True):
 class Guard:
     """What one replica holds, or (a draft) what it will hold once a batch is applied."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_only_extended")
 
     def __init__(self, held: Holdings | None = None) -> None:
         self._held = Holdings() if held is None else held
+        self._only_extended = True
 
     @classmethod
     def of(cls, state: Update) -> Guard:
@@ -104,7 +105,13 @@ class Guard:
         """Hold what an update without a gap brings, the last that was checked here."""
         if checked.gap:
             raise ValueError("an update with a gap is not applied")
+        self._only_extended = False
         self._held.absorb(checked.news)
+
+    def extend(self, update: Update) -> bool:
+        """Check and adopt at once an update that only types on, which most are; False, and nothing
+        happens, for any other."""
+        return extend(self._held, update)
 
     def merge(self, draft: Guard, effective: bytes | None = None) -> None:
         """Hold what `draft` holds, and what else applying it deleted (a value that lost its key).
@@ -112,7 +119,7 @@ class Guard:
         `effective` is the update that pycrdt reported of the transaction, None if it reported none.
         """
         self._held.absorb(draft._held)
-        if effective is not None:
+        if effective is not None and not draft._only_extended:
             update = read_update(effective)
             for client, ranges in (*update.deletes.items(), *_gone(update.sections)):
                 self._held.delete(client, ranges)

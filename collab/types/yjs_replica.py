@@ -190,6 +190,10 @@ class Replica:
                 update = operation.update
                 if admitted or not self.is_empty or self._staged is not None:
                     continue
+            if size + len(update.raw) <= max_bytes and draft.extend(update):
+                size += len(update.raw)
+                admitted.append((index, update))
+                continue
             try:
                 checked = draft.check(update)
             except InvalidOperation as error:

@@ -45,6 +45,9 @@ XML_FRAGMENT: Final = 20
 XML_TEXT: Final = 22
 """What a struct holds: the content number of the format; shared types are 16 + their number."""
 
+_TYPED: Final = 0x80 | STRING
+"""The info byte of a string with a left neighbour only."""
+
 _SHARED_TYPES: Final = frozenset({0, 1, 2, 3, 4, 6})
 
 Id: TypeAlias = tuple[int, int]
@@ -86,6 +89,9 @@ class Update(msgspec.Struct, frozen=True):
 def read_update(raw: bytes) -> Update:
     """Walk the whole of `raw`; raises InvalidOperation unless it is one update and nothing more."""
     try:
+        typing = _read_typing(raw)
+        if typing is not None:
+            return typing
         sections, deletes_at = _read_sections(raw)
         deletes, at = _read_deletes(raw, deletes_at)
     except IndexError:
@@ -95,6 +101,34 @@ def read_update(raw: bytes) -> Update:
     if at != len(raw):
         raise InvalidOperation("the update does not end where its bytes end")
     return Update(raw, sections, deletes, deletes_at)
+
+
+def _read_typing(raw: bytes) -> Update | None:
+    """One string after an item and no more, which nearly every update is, without what only others
+    need; None for any other, and for what is wrong, so that it is judged in one place."""
+    if not raw.startswith(b"\x01\x01") or raw[-1]:
+        return None
+    client, at = read_varuint(raw, 2)
+    spelt = raw[2:at]
+    clock, at = read_clock(raw, at)
+    if raw[at] != _TYPED:
+        return None
+    at += 1
+    if raw.startswith(spelt, at):
+        before = client
+        at += len(spelt)
+    else:
+        before, at = read_varuint(raw, at)
+    origin, at = read_clock(raw, at)
+    length = raw[at]
+    at += 1
+    end = at + length
+    if not 0 < length < 128 or end != len(raw) - 1 or clock + length > MAX_CLOCK:
+        return None
+    if not raw[at:end].isascii():
+        return None
+    struct = (length, STRING, (before, origin), None, None, False, None)
+    return Update(raw, [(client, clock, [struct])], {}, end)
 
 
 def _read_sections(raw: bytes) -> tuple[list[Section], int]:

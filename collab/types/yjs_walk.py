@@ -63,6 +63,32 @@ _TELLS: Final = {
 }
 
 
+def extend(held: Holdings, update: Update) -> bool:
+    """Hold an update that only types on: one string after an item of a root that is held.
+
+    What nearly every update is, without a walk. False, and nothing is held, for any other. One that
+    is held so makes pycrdt delete nothing.
+    """
+    if update.deletes or len(update.sections) != 1:
+        return False
+    client, at, structs = update.sections[0]
+    if len(structs) != 1:
+        return False
+    length, content, origin, right, _, _, pairs = structs[0]
+    if content != STRING or origin is None or right is not None or pairs is not None:
+        return False
+    neighbour, clock = origin
+    if at != held.clock(client) or clock >= (at if neighbour == client else held.clock(neighbour)):
+        return False
+    place = held.code(neighbour, clock) >> 1
+    root = (place >> 1) - _FIRST_ROOT
+    if root < 0 or place & 1 or held.splits(neighbour, clock + 1):
+        return False
+    held.tells[root] = held.tells.get(root, 0) | STRINGS
+    held.hold(client, at, at + length, place * 2)
+    return True
+
+
 class Walk:
     """The result: `gap`, and the `update` with deletions widened to whole characters.
 

@@ -7,7 +7,7 @@ of who may open what.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.datastructures import State
@@ -17,6 +17,7 @@ from collab.hocuspocus_peer import HocuspocusPeer
 from collab.peer import Disconnected, Wire
 from collab.protocols import hocuspocus
 from collab.wakeup import Wakeup
+from collab.web.framing import binary_frame
 from collab.web.trials import is_tried, tried
 from collab.web.wires import FRAMES_KEPT, KEPT_BYTES, BinaryWire
 from collab.yjs_peer import Heard
@@ -24,6 +25,8 @@ from collab.yjs_peer import Heard
 # What waits for its documents before the socket is no longer read: messages of one, bytes of all.
 _WAITING_MESSAGES = 64
 _WAITING_BYTES = 1024 * 1024
+# Addresses whose peers share what is packed for them.
+_PACKERS_KEPT = 4096
 
 
 class Backlog:
@@ -42,6 +45,7 @@ class Channel(Wire[Heard, bytes]):
         self.peer: HocuspocusPeer | None = None
         self.standing: Standing | None = None
         self._wire = wire
+        self._pack = _packer(address)
         self._backlog = backlog
         self._state = state
         self._waiting: deque[tuple[Heard, int]] = deque()
@@ -118,17 +122,26 @@ class Channel(Wire[Heard, bytes]):
         await self._wire.send(_under(self.address, frame))
 
     @property
-    def writable(self) -> bool:
-        return self._wire.writable
+    def pack(self) -> Callable[[bytes], bytes]:
+        return self._pack
 
-    def write(self, frames: Sequence[bytes]) -> None:
-        self._wire.write([_under(self.address, frame) for frame in frames])
+    def outlet(self) -> Callable[[bytes], object] | None:
+        return self._wire.outlet()
+
+
+@lru_cache(_PACKERS_KEPT)
+def _packer(address: str) -> Callable[[bytes], bytes]:
+    """What packs frames for a document; its peers mostly have one address."""
+
+    def pack(frame: bytes) -> bytes:
+        return binary_frame(_under(address, frame))
+
+    return pack
 
 
 _kept_under = lru_cache(FRAMES_KEPT)(hocuspocus.under)
 
 
 def _under(address: str, frame: bytes) -> bytes:
-    """The frame for this document; the peers of a document mostly have one address."""
     under = _kept_under if len(frame) <= KEPT_BYTES else hocuspocus.under
     return under(address, frame)

@@ -48,16 +48,12 @@ class Lane:
 
     # Writing --------------------------------------------------------------------------------------
 
-    @property
-    def writable(self) -> bool:
-        """Whether frames can be written, and nothing written before waits for the other side."""
+    def outlet(self) -> Callable[[bytes], object] | None:
+        """What sends whole frames; None unless nothing written before waits for the other side."""
         transport = self.open
-        return transport is not None and not self.paused and not transport.is_closing()
-
-    def write(self, frames: bytes) -> None:
-        """Send whole frames; only while `writable`."""
-        assert self.open is not None
-        self.open.write(frames)
+        if transport is None or self.paused or transport.is_closing():
+            return None
+        return transport.write
 
     # Hearing --------------------------------------------------------------------------------------
 

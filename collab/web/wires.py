@@ -5,7 +5,7 @@ Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -42,10 +42,9 @@ class _SocketWire:
         extension = websocket.scope.get("extensions", {}).get(EXTENSION)
         self._lane: Lane | None = None if extension is None else extension["lane"]
 
-    @property
-    def writable(self) -> bool:
+    def outlet(self) -> Callable[[bytes], object] | None:
         lane = self._lane
-        return lane is not None and lane.writable
+        return None if lane is None else lane.outlet()
 
     async def _hear(self, take: Callable[[Any], bool], kind: type, refusal: str) -> None:
         """Hand over messages of this kind, through the lane or one by one."""
@@ -79,14 +78,15 @@ class TextWire(_SocketWire, Wire[str, str]):
         await self._hear(take, str, _TEXT_ONLY)
 
     async def send(self, frame: str) -> None:
-        if self.writable:
-            self.write([frame])
+        write = self.outlet()
+        if write is not None:
+            write(_text(frame))
         else:
             await _send(self._websocket, {"type": "websocket.send", "text": frame})
 
-    def write(self, frames: Sequence[str]) -> None:
-        assert self._lane is not None
-        self._lane.write(b"".join([_text(frame) for frame in frames]))
+    @property
+    def pack(self) -> Callable[[str], bytes]:
+        return _text
 
 
 class BinaryWire(_SocketWire, Wire[bytes, bytes]):
@@ -102,14 +102,15 @@ class BinaryWire(_SocketWire, Wire[bytes, bytes]):
         await self._hear(take, bytes, _BINARY_ONLY)
 
     async def send(self, frame: bytes) -> None:
-        if self.writable:
-            self.write([frame])
+        write = self.outlet()
+        if write is not None:
+            write(_binary(frame))
         else:
             await _send(self._websocket, {"type": "websocket.send", "bytes": frame})
 
-    def write(self, frames: Sequence[bytes]) -> None:
-        assert self._lane is not None
-        self._lane.write(b"".join([_binary(frame) for frame in frames]))
+    @property
+    def pack(self) -> Callable[[bytes], bytes]:
+        return _binary
 
 
 # What is sent to many is one object, and its readers come one after the other.

@@ -5,7 +5,7 @@ The document is made on first use where the caller may write. Knows nothing of u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
@@ -58,11 +58,11 @@ class YWebsocketWire(Wire[Heard, bytes]):
         await self._wire.send(frame)
 
     @property
-    def writable(self) -> bool:
-        return self._wire.writable
+    def pack(self) -> Callable[[bytes], bytes]:
+        return self._wire.pack
 
-    def write(self, frames: Sequence[bytes]) -> None:
-        self._wire.write(frames)
+    def outlet(self) -> Callable[[bytes], object] | None:
+        return self._wire.outlet()
 
 
 async def yjs_socket(websocket: WebSocket) -> None:

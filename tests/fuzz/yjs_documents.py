@@ -49,6 +49,28 @@ def deliveries(random: Random, steps: int = 40) -> Iterator[bytes]:
         yield client.document.get_update()
 
 
+def typing(random: Random, steps: int = 60) -> Iterator[bytes]:
+    """Two people who mostly type on, one character an update: some updates again, some early."""
+    clients = [_Client(random, index) for index in range(2)]
+    late: list[bytes] = []
+    for _ in range(steps):
+        client = random.choice(clients)
+        if random.randrange(5) == 0:
+            client.take(random.choice(clients))
+        elif random.randrange(8) == 0:
+            client.edit()
+        else:
+            client.type()
+        late += client.made
+        client.made.clear()
+        if random.randrange(12):
+            yield from late
+            late.clear()
+        elif late:
+            yield late[-1]
+    yield from late
+
+
 class _Client:
     def __init__(self, random: Random, index: int) -> None:
         number = random.choice((random.randrange(40), random.randrange(2**30), 2**45)) * 3 + index
@@ -67,6 +89,12 @@ class _Client:
         self._remote = True
         self.document.apply_update(other.document.get_update(self.document.get_state()))
         self._remote = False
+
+    def type(self) -> None:
+        text = self._roots[0]
+        # Behind a whole character: positions are bytes of UTF-8.
+        at = len(str(text)[: self._random.randrange(len(str(text)) + 1)].encode())
+        text.insert(at, self._random.choice("abc \n"))
 
     def edit(self) -> None:
         with self.document.transaction():

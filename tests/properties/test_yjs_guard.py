@@ -10,9 +10,11 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collab.errors import InvalidOperation
+from collab.types import yjs_update
 from collab.types.yjs_guard import Guard, read_update
 from collab.types.yjs_known import Ranges, Runs
-from tests.fuzz.yjs_documents import deliveries
+from tests.fuzz.yjs_documents import deliveries, typing
 from tests.fuzz.yjs_replicas import Replica
 
 DOCUMENTS = int(os.environ.get("COLLAB_TEST_YJS_DOCUMENTS", "300"))
@@ -53,6 +55,70 @@ def test_what_a_batch_brings_is_what_its_updates_bring_one_by_one() -> None:
         together.merge(draft)
         assert together._held.clocks == single._held.clocks
         assert together.roots() == single.roots()
+
+
+def test_typing_on_is_judged_and_held_as_by_a_whole_walk() -> None:
+    extended = others = 0
+    for seed in range(DOCUMENTS // 3):
+        quick, thorough = Guard(), Guard()
+        for raw in typing(Random(seed)):
+            update = read_update(raw)
+            draft, slow = quick.draft(), thorough.draft()
+            checked = slow.check(update)
+            if not checked.gap:
+                slow.adopt(checked)
+            if draft.extend(update):
+                extended += 1
+                assert not checked.gap and not checked.empty and checked.update is update
+            else:
+                others += 1
+                again = draft.check(update)
+                if not again.gap:
+                    draft.adopt(again)
+            quick.merge(draft)
+            thorough.merge(slow)
+            assert facts(quick) == facts(thorough)
+    assert min(extended, others) > DOCUMENTS
+
+
+def facts(guard: Guard) -> object:
+    held = guard._held
+    runs = {client: (list(each.starts), list(each.codes)) for client, each in held._runs.items()}
+    return (
+        held.clocks,
+        runs,
+        held.tells,
+        held._roots,
+        {c: list(r) for c, r in held._deletes.items()},
+    )
+
+
+def test_an_update_that_types_on_reads_as_by_the_whole_reader() -> None:
+    read = 0
+    for seed in range(DOCUMENTS // 3):
+        random = Random(seed)
+        for raw in typing(random):
+            for _ in range(4):
+                update = yjs_update._read_typing(raw)
+                if update is not None:
+                    read += 1
+                    sections, deletes_at = yjs_update._read_sections(raw)
+                    deletes, end = yjs_update._read_deletes(raw, deletes_at)
+                    assert (update.sections, update.deletes) == (sections, deletes)
+                    assert (update.deletes_at, end) == (deletes_at, len(raw))
+                at = random.randrange(len(raw))
+                raw = raw[:at] + bytes([random.randrange(256)]) + raw[at + 1 :]
+                if not reads(raw):
+                    break
+    assert read > DOCUMENTS
+
+
+def reads(raw: bytes) -> bool:
+    try:
+        read_update(raw)
+    except InvalidOperation:
+        return False
+    return True
 
 
 ranges = st.lists(

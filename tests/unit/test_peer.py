@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 
@@ -41,6 +41,10 @@ BOB = "bob-0123456789abcdef"
 EVE = "eve-0123456789abcdef"
 
 
+def _pack(frame: str) -> bytes:
+    return frame.encode() + b"\0"  # which JSON does not hold
+
+
 class Line(Wire[str, str]):
     """The client's end of a wire: what the peer sends comes out of `next`, up to `window` frames
     are taken without being read."""
@@ -63,13 +67,17 @@ class Line(Wire[str, str]):
         await self._down_in.send(frame)
 
     @property
-    def writable(self) -> bool:
-        state = self._down_in.statistics()
-        return self.direct and state.current_buffer_used < state.max_buffer_size
+    def pack(self) -> Callable[[str], bytes]:
+        return _pack
 
-    def write(self, frames: Sequence[str]) -> None:
-        for frame in frames:
-            self._down_in.send_nowait(frame)
+    def outlet(self) -> Callable[[bytes], object] | None:
+        state = self._down_in.statistics()
+        room = state.current_buffer_used < state.max_buffer_size
+        return self._write if self.direct and room else None
+
+    def _write(self, packed: bytes) -> None:
+        for frame in packed.split(b"\0")[:-1]:
+            self._down_in.send_nowait(frame.decode())
 
     def say(self, message: native.ClientMessage) -> None:
         self._up_in.send_nowait(native.encode(message))
@@ -202,6 +210,24 @@ async def test_everybody_gets_the_same_stream_and_ones_own_name_in_it_is_the_ack
         (event,) = mine.edits
         assert (event.version, event.author, event.seq, event.user) == (1, author_of(ADA), 1, "u")
         assert bytes(event.operation) == b'[{"insert":"a"}]'
+
+
+async def test_a_batch_that_is_longer_than_a_frame_reaches_a_reader_whole() -> None:
+    async with room() as made:
+        reader = await made.join(EVE)
+        made.store.hold()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(made.commit, "x")
+            await made.store.held.wait()
+            for client in (ADA, BOB):
+                writer = await made.join(client)
+                writer.submit(1, 0, insert("y" * 200_000))
+            await anyio.wait_all_tasks_blocked()
+            made.store.release()
+        seen: list[int] = []
+        while len(seen) < 3:
+            seen += [event.version for event in (await reader.next(native.Edits)).edits]
+        assert seen == [1, 2, 3]
 
 
 async def test_a_returning_client_gets_the_commits_since_its_version() -> None:

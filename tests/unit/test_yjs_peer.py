@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -38,6 +38,10 @@ pytestmark = pytest.mark.anyio
 M = TypeVar("M")
 
 
+def _pack(frame: bytes) -> bytes:
+    return len(frame).to_bytes(4, "big") + frame
+
+
 class Line(Wire[Heard, bytes]):
     """The client's end of a wire."""
 
@@ -59,13 +63,20 @@ class Line(Wire[Heard, bytes]):
         await self._down_in.send(frame)
 
     @property
-    def writable(self) -> bool:
-        state = self._down_in.statistics()
-        return self.direct and state.current_buffer_used < state.max_buffer_size
+    def pack(self) -> Callable[[bytes], bytes]:
+        return _pack
 
-    def write(self, frames: Sequence[bytes]) -> None:
-        for frame in frames:
-            self._down_in.send_nowait(frame)
+    def outlet(self) -> Callable[[bytes], object] | None:
+        state = self._down_in.statistics()
+        room = state.current_buffer_used < state.max_buffer_size
+        return self._write if self.direct and room else None
+
+    def _write(self, packed: bytes) -> None:
+        at = 0
+        while at < len(packed):
+            start = at + 4
+            at = start + int.from_bytes(packed[at:start], "big")
+            self._down_in.send_nowait(packed[start:at])
 
     def say(self, message: Heard) -> None:
         self._up_in.send_nowait(message)
