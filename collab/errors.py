@@ -67,6 +67,12 @@ class UnknownFormat(CollabError):
     code = "unknown_format"
 
 
+class RootNeeded(CollabError):
+    """A yjs document has several roots that could be meant."""
+
+    code = "root_needed"
+
+
 class WrongType(CollabError):
     """The document's type cannot be spoken over this protocol, or does not exist."""
 

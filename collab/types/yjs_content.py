@@ -107,7 +107,7 @@ def render(still: Still, format: str, root: str | None = None) -> bytes:
 
 def _json(still: Still, doc: Doc, root: str | None) -> Any:
     if root is not None:
-        name, kind = _chosen(still, root)
+        name, kind = choose(still.kinds, root)
         return value_of(doc, name, kind)
     return {
         name: None if kind is None else value_of(doc, name, kind)
@@ -115,13 +115,15 @@ def _json(still: Still, doc: Doc, root: str | None) -> Any:
     }
 
 
-def _chosen(still: Still, root: str) -> tuple[str, RootKind]:
+def choose(kinds: Mapping[str, RootKind | None], root: str) -> tuple[str, RootKind]:
+    """The root that `name` or `name:type` means in a document with these roots; raises
+    UnknownFormat."""
     name, kind = parse_root(root)
     if kind is None:
-        kind = still.kinds.get(root)
-    elif kind != "text" and still.kinds.get(name) not in {None, kind}:
+        kind = kinds.get(root)
+    elif kind != "text" and kinds.get(name) not in {None, kind}:
         # Besides, reading a text as an array takes pycrdt for ever.
-        raise UnknownFormat(f"that root is no {kind}: it looks like {still.kinds[name]}")
+        raise UnknownFormat(f"that root is no {kind}: it looks like {kinds[name]}")
     if kind is None:
         raise UnknownFormat("nothing tells what that root is: say name:type, of text|xml|map|array")
     return name, kind
@@ -129,7 +131,7 @@ def _chosen(still: Still, root: str) -> tuple[str, RootKind]:
 
 def _prose(still: Still, root: str | None) -> Iterator[tuple[str, RootKind]]:
     if root is not None:
-        name, kind = _chosen(still, root)
+        name, kind = choose(still.kinds, root)
         if kind not in {"text", "xml"}:
             raise UnknownFormat("maps and arrays are rendered as json only")
         yield name, kind
@@ -141,15 +143,21 @@ def _prose(still: Still, root: str | None) -> Iterator[tuple[str, RootKind]]:
 
 def _written(doc: Doc, name: str, kind: RootKind, format: str) -> str:
     value = value_of(doc, name, kind)
-    if format == "text" and kind == "text":
-        return "".join(op["insert"] for op in value if isinstance(op["insert"], str))
     if format == "text":
-        return _plain_text(value)
-    tree = quill.read(_delta(value)) if kind == "text" else prosemirror.read(value)
+        return text_of(value, kind)
+    tree = quill.read(delta_of(value)) if kind == "text" else prosemirror.read(value)
     return html.write(tree) if format == "html" else markdown.write(tree)
 
 
-def _delta(ops: Iterable[dict[str, Any]]) -> Delta:
+def text_of(value: Any, kind: RootKind) -> str:
+    """The words alone of a text's or an XML root's value."""
+    if kind == "text":
+        return "".join(op["insert"] for op in value if isinstance(op["insert"], str))
+    return _plain_text(value)
+
+
+def delta_of(ops: Iterable[dict[str, Any]]) -> Delta:
+    """The value of a text as a document; what JSON has no object for becomes an embed."""
     delta = []
     for op in ops:
         content = op["insert"]

@@ -11,6 +11,7 @@ from collab.web import (
     access,
     content,
     describe,
+    differences,
     documents,
     edits,
     events,
@@ -24,6 +25,18 @@ from collab.web.guard import Guard
 from collab.web.headers import SafeHeaders
 from collab.web.observed import HEADER, Observed
 
+_MODULES = (
+    access,
+    documents,
+    content,
+    edits,
+    differences,
+    events,
+    people,
+    tokens,
+    health,
+    metrics,
+)
 _ASKED_HEADERS = (
     "Accept",
     "Authorization",
@@ -40,7 +53,7 @@ def install(app: FastAPI) -> None:
     """Add the HTTP API to `app`, whose state has `settings` already, and, when it serves,
     `catalog`, `registry` and `auth`."""
     problems.install(app)
-    for module in (access, documents, content, edits, events, people, tokens, health, metrics):
+    for module in _MODULES:
         app.include_router(module.router)
     app.add_middleware(Guard)
     settings: Settings = app.state.settings

@@ -1,4 +1,4 @@
-"""What docs/http.md and the README print works, and the table of errors is the code's."""
+"""What the README and the pages about HTTP print works, and the table of errors is the code's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.integration.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "http.md"
+HISTORY = ROOT / "docs" / "history.md"
 README = (ROOT / "README.md").read_text()
 PRINTED = "http://127.0.0.1:8000"
 # Codes that only a websocket or the start of the server can meet.
@@ -99,28 +100,37 @@ def test_the_trace_of_the_readme_is_one(tmp_path: Path) -> None:
     assert text.text() == recording.end == "hi!"
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-
-
-def test_every_line_works_as_printed(server: ServerProcess) -> None:
-    script = "".join(blocks()).replace(PRINTED, server.url).replace("curl ", "curl --fail ")
-    answers = []
+def answers(server: ServerProcess, page: Path) -> str:
+    """What the commands that a page prints answer, each of which has to work as it is printed."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    script = "".join(blocks).replace(PRINTED, server.url).replace("curl ", "curl --fail ")
+    remembered: list[str] = []
+    told = []
     for line in re.split(r"(?<!\\)\n", script.strip()):
-        if line.startswith("ETAG="):
-            etag = line
+        if re.match(r"[A-Z]+=", line):
+            remembered.append(line)
             continue
-        command = f"{etag}\n{line}" if "$ETAG" in line else line
+        command = "\n".join([*(remembered if "$" in line else ()), line])
         done = subprocess.run(
             ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False
         )
         expected = 28 if "--max-time" in line else 0  # 28: curl's own time is over
         assert done.returncode == expected, line + done.stdout + done.stderr
-        answers.append(done.stdout)
-    everything = "\n".join(answers)
+        told.append(done.stdout)
+    return "\n".join(told)
+
+
+def test_every_line_works_as_printed(server: ServerProcess) -> None:
+    everything = answers(server, PAGE)
     assert '"operation":[{"retain":5},{"insert":" there"}]' in everything
     assert '"title":"Our notes"' in everything
     assert "event: welcome" in everything
+
+
+def test_every_line_about_history_works_as_printed(server: ServerProcess) -> None:
+    everything = answers(server, HISTORY)
+    assert '"operation":[{"insert":"Dear "}]' in everything
+    assert "-hello\n+Dear hello\n" in everything
 
 
 def every_code(kind: type[errors.CollabError]) -> Iterator[str]:

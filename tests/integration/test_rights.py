@@ -157,7 +157,7 @@ async def ask(process: ServerProcess, row: Row, method: str, path: str, **option
 
 
 @each_row
-@pytest.mark.parametrize("path", ["", "/content", "/edits", "/presence"])
+@pytest.mark.parametrize("path", ["", "/content", "/edits", "/presence", "/diff?from=0"])
 async def test_looking_over_http(process: ServerProcess, row: Row, path: str) -> None:
     url = f"/v1/documents/{row.prefix}text{path}"
     assert await ask(process, row, "GET", url) == row.status(READ)

@@ -1,0 +1,73 @@
+"""What changed between two versions, as an operation, as text and as a page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from collab.differences import Differences, Pair
+from collab.protocols.native import MAX_INTEGER
+from collab.web.answers import json_answer
+from collab.web.bodies import StrictRoute
+from collab.web.change_schemas import Difference
+from collab.web.dependencies import DocumentId, Reader, TheContents
+
+router = APIRouter(prefix="/v1/documents/{id}", tags=["history"], route_class=StrictRoute)
+
+Root = Annotated[
+    str | None,
+    Query(
+        max_length=1000,
+        description="Of a yjs document the root that is meant, `name` or `name:type`; absent: the "
+        "only one with text.",
+        examples=["default:xml"],
+    ),
+]
+
+
+@router.get(
+    "/diff",
+    response_model=Difference,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_diff(
+    id: DocumentId,
+    contents: TheContents,
+    caller: Reader,
+    start: Annotated[int, Query(alias="from", ge=0, le=MAX_INTEGER, examples=[1])],
+    end: Annotated[
+        int | None,
+        Query(alias="to", ge=0, le=MAX_INTEGER, description="Absent: the newest version."),
+    ] = None,
+    format: Annotated[
+        Literal["delta", "text"],
+        Query(
+            description="`delta`: the operation that turns the one into the other (a Delta, of XML "
+            "as Quill has it); `text`: the lines as `diff -u` writes them.",
+        ),
+    ] = "delta",
+    root: Root = None,
+) -> Response:
+    """What changed from one version to another, earlier or later one."""
+    differences = Differences(contents)
+    pair = await differences.pair(id, start, end, root)
+    headers = {
+        "Collab-Epoch": pair.new.head.epoch,
+        "Collab-Version": str(pair.new.head.version),
+    }
+    if format == "text":
+        text = await differences.unified(pair)
+        return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
+    operation = await differences.delta(pair)
+    return json_answer({**_told(pair), "operation": msgspec.Raw(operation)}, headers=headers)
+
+
+def _told(pair: Pair) -> dict[str, object]:
+    return {
+        "epoch": pair.new.head.epoch,
+        "from": pair.old.head.version,
+        "to": pair.new.head.version,
+        "root": None if pair.root is None else ":".join(pair.root),
+    }
