@@ -173,11 +173,13 @@ class Contents:
                 # A resend is told by its digest; the state it was made on may be long gone.
                 version, old = session.version, new
             else:
-                version, old = await self._base_state(session, base)
+                version, old = await self.base_state(session, base)
             operation = await aside(len(content) + type.size(old), type.difference, old, new)
             return await self.submit(session, version, operation, digest, writer)
 
-    async def _base_state(self, session: Session, version: int | None) -> tuple[int, Any]:
+    async def base_state(self, session: Session, version: int | None) -> tuple[int, Any]:
+        """The version and the state that a change is made on: the head's, or those that the caller
+        names as what it has seen. Raises PreconditionFailed, VersionUnavailable."""
         if version is None or version == session.version:
             return session.version, session.state
         if version > session.version:

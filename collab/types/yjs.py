@@ -14,10 +14,10 @@ import msgspec
 import pycrdt
 
 from collab.errors import DocumentBroken, InvalidContent
-from collab.types import Candidate, Placement, yjs_content, yjs_edits, yjs_making
+from collab.types import Candidate, Placement, yjs_content, yjs_edits, yjs_making, yjs_turning
 from collab.types.yjs_content import FORMATS, Still
 from collab.types.yjs_edits import TextEdit
-from collab.types.yjs_guard import Update, check_state_vector, read_update
+from collab.types.yjs_guard import Guard, Update, check_state_vector, read_update
 from collab.types.yjs_replica import Change, Replica, Seed, merge
 from collab.words import Commit
 
@@ -129,9 +129,26 @@ class YjsType:
             pass
         return client
 
+    def unused_client(self, still: Still) -> int:
+        """The id of a Yjs client that has written nothing in this state."""
+        taken = check_state_vector(self.vector_of(still))
+        while (client := yjs_making.new_client()) in taken:
+            pass
+        return client
+
     def text_edit(self, still: Still, edit: TextEdit, client: int) -> Update:
         """Changes of a text, as an update by `client`; raises InvalidOperation."""
         return yjs_edits.make(still, edit, client)
+
+    def turning(self, now: Still, then: Still, client: int) -> bytes:
+        """The update by `client` that gives a document in the state `now` the content of `then`;
+        raises InvalidContent."""
+        return yjs_turning.turning(now, then, client)
+
+    def after(self, still: Still, update: bytes) -> Still:
+        """The state with an update of our own making on top of it."""
+        whole = merge([still.update, update])
+        return Still(whole, Guard.of(read_update(whole)).roots())
 
     def seed(self, raw: bytes, format: str, root: str | None, client: int) -> Seed:
         """Initial content, by `client`; raises InvalidContent, UnknownFormat.

@@ -19,6 +19,7 @@ from collab.web import (
     metrics,
     people,
     problems,
+    restores,
     tokens,
 )
 from collab.web.guard import Guard
@@ -31,6 +32,7 @@ _MODULES = (
     content,
     edits,
     differences,
+    restores,
     events,
     people,
     tokens,

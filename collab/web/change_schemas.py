@@ -5,9 +5,14 @@ Owns field names, bounds and examples. Knows nothing of what is done with the va
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from pydantic import BaseModel, Field
 
-from collab.web.schemas import JsonObject
+from collab.web.schemas import Body, CommittedEdit, JsonObject, Version
+
+OwnOperation: TypeAlias = list[JsonObject] | JsonObject
+"""A Delta; of yjs an object with an `update` in base64."""
 
 
 class Difference(BaseModel):
@@ -18,3 +23,32 @@ class Difference(BaseModel):
     to: int = Field(examples=[2])
     root: str | None = Field(description="Of yjs: the root that was compared, `name:type`.")
     operation: list[JsonObject] = Field(examples=[[{"retain": 5}, {"insert": " there"}]])
+
+
+class Restore(Body):
+    """Which version is brought back."""
+
+    version: Version = Field(examples=[1])
+
+
+class RestoredEdit(CommittedEdit):
+    """Where the restoring edit stands in the log, and how to take it back."""
+
+    restored: int = Field(examples=[1])
+    undo: OwnOperation | None = Field(
+        examples=[[{"insert": "Dear "}]],
+        description="A Delta made on `version`, to be posted with that as its base; of yjs an "
+        "object with an `update` in base64. Null if what it needs is no longer kept.",
+    )
+
+
+class RestorePreview(BaseModel):
+    """What would restore a version, for an editor to apply as a change of its own."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[2], description="What the operation is made on.")
+    restores: int = Field(examples=[1])
+    operation: OwnOperation = Field(
+        examples=[[{"delete": 5}]],
+        description="A Delta; of yjs an object with an `update` in base64.",
+    )

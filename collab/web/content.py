@@ -171,7 +171,7 @@ async def put_content(
     """
     if if_match is None:
         raise PreconditionRequired("send If-Match: the ETag of the content you replace, or *")
-    match = None if if_match.strip() == "*" else _expected(if_match)
+    match = None if if_match.strip() == "*" else expected(if_match)
     format = _FORMATS.get(media_type(request))
     if format is None:
         raise HTTPException(415, f"content is sent as {' or '.join(_FORMATS)}")
@@ -200,7 +200,7 @@ def _vector_of(text: str, format: str) -> bytes:
         raise Malformed("the state vector is not base64") from None
 
 
-def _expected(if_match: str) -> Head:
+def expected(if_match: str) -> Head:
     """The state that If-Match names; raises Malformed, or PreconditionFailed for a tag that is none
     of ours."""
     if not _ENTITY_TAG.fullmatch(if_match.strip()):

@@ -147,8 +147,8 @@ def _encode_lines(commits: Sequence[Commit]) -> bytes:
     return b"".join(_encoder.encode(logged_edit(commit)) + b"\n" for commit in commits)
 
 
-def committed_answer(committed: Committed) -> Response:
-    """Where an edit stands in the log, as `CommittedEdit` describes it."""
+def committed_answer(committed: Committed, **more: Any) -> Response:
+    """Where an edit stands in the log, as `CommittedEdit` describes it, and `more` besides."""
     operation = committed.operation
     return json_answer(
         {
@@ -157,6 +157,7 @@ def committed_answer(committed: Committed) -> Response:
             "author": committed.author,
             "operation": None if operation is None else msgspec.Raw(operation),
             "duplicate": committed.duplicate,
+            **more,
         }
     )
 

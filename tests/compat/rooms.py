@@ -80,6 +80,10 @@ class Room:
             assert state == whole
         return whole
 
+    def show(self, content: dict[str, Any]) -> None:
+        """Until all show this content."""
+        self._driver.call("show", clients=self.names, content=content, seconds=PATIENCE)
+
     def synced(self, name: str, times: int) -> None:
         """Until the client has synced so many times."""
         self._driver.call("synced", clients=[name], times=times, seconds=PATIENCE)
@@ -108,7 +112,12 @@ class Room:
 
     def version(self) -> int:
         """How long the document's log is."""
-        answer = httpx.get(f"{self._server.url}/v1/documents/{self.id}")
-        answer.raise_for_status()
-        version: int = answer.json()["version"]
+        version: int = self.ask("GET", "")["version"]
         return version
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """What the server answers over HTTP about the document."""
+        url = f"{self._server.url}/v1/documents/{self.id}{path}"
+        answer = httpx.request(method, url, **options)
+        answer.raise_for_status()
+        return answer.json()

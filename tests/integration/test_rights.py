@@ -157,7 +157,9 @@ async def ask(process: ServerProcess, row: Row, method: str, path: str, **option
 
 
 @each_row
-@pytest.mark.parametrize("path", ["", "/content", "/edits", "/presence", "/diff?from=0"])
+@pytest.mark.parametrize(
+    "path", ["", "/content", "/edits", "/presence", "/diff?from=0", "/restore?version=0"]
+)
 async def test_looking_over_http(process: ServerProcess, row: Row, path: str) -> None:
     url = f"/v1/documents/{row.prefix}text{path}"
     assert await ask(process, row, "GET", url) == row.status(READ)
@@ -172,6 +174,8 @@ async def test_writing_over_http(process: ServerProcess, row: Row) -> None:
         assert await ask(process, row, "POST", f"{url}/edits", json=edit) == row.status(WRITE)
         again = {"content": b"new", "headers": {"If-Match": "*", "Content-Type": "text/plain"}}
         assert await ask(process, row, "PUT", f"{url}/content", **again) == row.status(WRITE)
+        restored = await ask(process, row, "POST", f"{url}/restore", json={"version": 0})
+        assert restored == row.status(WRITE)
         posted = await ask(process, row, "POST", f"{url}/messages", json={"body": 1})
         assert posted == row.status(WRITE, 204)
         changed = await ask(process, row, "PATCH", url, json={"metadata": {"title": "x"}})

@@ -11,6 +11,10 @@ from collab.ot.diff import diff
 from collab.ot.unified import unified
 from collab.types.comparing import as_delta, as_text, chosen_root
 from collab.types.yjs import YJS
+from collab.types.yjs_content import Doc, Still
+from collab.types.yjs_replica import EMPTY_UPDATE
+from collab.types.yjs_roots import joint_kinds
+from collab.types.yjs_shapes import shape_of_root
 from tests.properties.yjs_logs import random_log
 
 seeds = st.integers(0, 2**32)
@@ -67,3 +71,37 @@ def test_a_yjs_difference_makes_the_one_state_of_the_other(
         if name in {"text", "xml"}:
             a, b = as_delta(YJS, old, root), as_delta(YJS, new, root)
             assert compose(a, diff(a, b)) == b
+
+
+def content(state: Still, other: Still) -> dict[str, bytes]:
+    """A digest for each root of the two, as it is in the one."""
+    doc: Doc = state.document()
+    kinds = joint_kinds([state.kinds, other.kinds])
+    return {name: shape_of_root(doc, name, kind).digest for name, kind in kinds.items() if kind}
+
+
+@given(seeds, places, places)
+def test_restoring_makes_a_yjs_document_equal_to_any_version(
+    seed: int, first: float, second: float
+) -> None:
+    states = random_log(seed).states
+    now, then = (states[int(place * (len(states) - 1))] for place in (first, second))
+    update = YJS.turning(now, then, YJS.unused_client(now))
+    restored = YJS.after(now, update)
+    assert content(restored, then) == content(then, restored)
+    assert YJS.turning(restored, then, YJS.unused_client(restored)) == EMPTY_UPDATE
+    undone = YJS.after(restored, YJS.turning(restored, now, YJS.unused_client(restored)))
+    assert content(undone, now) == content(now, undone)
+
+
+@given(seeds, places, places, places)
+def test_what_others_do_meanwhile_merges_with_restoring(
+    seed: int, first: float, second: float, third: float
+) -> None:
+    """And comes to the same in whatever order it arrives."""
+    states = random_log(seed).states
+    earlier, read, head = sorted((first, second, third))
+    then, now, later = (states[int(place * (len(states) - 1))] for place in (earlier, read, head))
+    update = YJS.turning(now, then, YJS.unused_client(later))
+    one, other = YJS.after(later, update), YJS.after(YJS.after(now, update), later.update)
+    assert content(one, other) == content(other, one)

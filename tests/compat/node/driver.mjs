@@ -4,6 +4,9 @@
 // soon as it is done. `COMMANDS` lists what there is to do; `client` is a name the test chose.
 
 import { createInterface } from "node:readline";
+import { isDeepStrictEqual } from "node:util";
+
+import * as Y from "yjs";
 
 import { RETRY_MS, open } from "./clients.mjs";
 import { contains, describe, fingerprint, randomEdits } from "./edits.mjs";
@@ -13,6 +16,8 @@ const [OPEN, CLOSED] = [1, 3]; // states of a socket
 const clients = new Map();
 const frames = new Map(); // of clients without a server: what they sent
 const loads = new Map(); // timers of clients that keep editing
+const managers = new Map(); // of clients that can undo
+const OWN = "an editor's own change";
 
 process.setMaxListeners(0); // every y-websocket provider listens for the exit
 
@@ -96,6 +101,25 @@ const COMMANDS = {
 
   insert: ({ client, text }) => find(client).doc.getText("text").insert(0, text),
 
+  /** From now on its own changes can be undone, `theirs` too: what the provider brings. */
+  track({ client, theirs }) {
+    const { doc, provider } = find(client);
+    const roots = [
+      doc.getText("text"),
+      doc.getMap("map"),
+      doc.getArray("array"),
+      doc.getXmlFragment("xml"),
+    ];
+    const trackedOrigins = new Set(theirs ? [OWN, provider] : [OWN]);
+    managers.set(client, new Y.UndoManager(roots, { trackedOrigins, captureTimeout: 0 }));
+  },
+
+  /** An update, in base64, as a change of its own. */
+  apply: ({ client, update }) =>
+    Y.applyUpdate(find(client).doc, Buffer.from(update, "base64"), OWN),
+
+  undo: ({ client }) => managers.get(client).undo() !== null,
+
   /** A random edit every `milliseconds`, until told to rest. */
   work({ client, seed, milliseconds }) {
     COMMANDS.rest({ client });
@@ -164,6 +188,14 @@ const COMMANDS = {
       names.every((name) => find(name).settled) &&
       new Set(names.map((name) => fingerprint(find(name).doc))).size === 1;
     return until(same, seconds, () => statuses(names));
+  },
+
+  /** Until all hold this content. */
+  show({ clients: names, content, seconds }) {
+    const contents = () =>
+      names.map((name) => JSON.parse(JSON.stringify(describe(find(name).doc).content)));
+    const shown = () => contents().every((each) => isDeepStrictEqual(each, content));
+    return until(shown, seconds, () => ({ wanted: content, contents: contents() }));
   },
 
   confirmed({ client, at_least: atLeast, seconds }) {

@@ -1,0 +1,101 @@
+"""An earlier version brought back while editors work with it: they go on, and can undo it."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.compat.driver import HOCUSPOCUS, Y_WEBSOCKET
+from tests.compat.rooms import Room
+
+each_provider = pytest.mark.parametrize("provider", Y_WEBSOCKET + HOCUSPOCUS)
+
+
+def edited(room: Room, seed: int) -> dict[str, Any]:
+    """Both clients make random edits of every kind; what there is then."""
+    for number, name in enumerate(room.names):
+        room.tell("edit", name, seed=2 * seed + number, count=40)
+    content: dict[str, Any] = room.converge()["content"]
+    return content
+
+
+def text_of(content: dict[str, Any]) -> str:
+    return "".join(op["insert"] for op in content["text"] if isinstance(op["insert"], str))
+
+
+def rest_of(content: dict[str, Any]) -> dict[str, Any]:
+    return {root: value for root, value in content.items() if root != "text"}
+
+
+@each_provider
+def test_two_editors_go_on_typing(room: Room, provider: str) -> None:
+    names = room.join_all([provider] * 2)
+    then = edited(room, 1)
+    version = room.version()
+    assert edited(room, 2) != then
+    typed = 0
+
+    def type_on() -> str:
+        nonlocal typed
+        typed += 1
+        token = f"<{typed}>"
+        room.tell("insert", names[typed % 2], text=token)
+        return token
+
+    for _ in range(20):
+        type_on()
+    with ThreadPoolExecutor(1) as threads:
+        restoring = threads.submit(room.ask, "POST", "/restore", json={"version": version})
+        while not restoring.done():
+            type_on()
+        assert restoring.result()["restored"] == version
+    kept = [type_on() for _ in range(20)]
+    now = room.converge()["content"]
+    assert rest_of(now) == rest_of(then)
+    text = text_of(now)
+    for token in kept:
+        assert text.count(token) == 1
+    assert re.sub(r"<\d+>", "", text) == text_of(then)
+    for name in names:  # still connected, and heard
+        room.tell("insert", name, text=f"{name} at last ")
+    text = text_of(room.converge()["content"])
+    assert all(f"{name} at last " in text for name in names)
+
+
+@each_provider
+def test_an_editor_restores_by_a_change_of_its_own_and_undoes_it(room: Room, provider: str) -> None:
+    mine, other = room.join_all([provider] * 2)
+    then = edited(room, 1)
+    version = room.version()
+    before = edited(room, 2)
+    room.tell("track", mine, theirs=False)
+
+    preview = room.ask("GET", "/restore", params={"version": version})
+    room.tell("apply", mine, update=preview["operation"]["update"])
+    room.show(then)
+
+    room.tell("insert", other, text="typed since ")
+    room.converge()
+    assert room.tell("undo", mine)
+    now = room.converge()["content"]
+    assert rest_of(now) == rest_of(before)
+    assert text_of(now) == "typed since " + text_of(before)
+
+
+@each_provider
+def test_an_editor_that_follows_the_provider_undoes_what_the_server_restored(
+    room: Room, provider: str
+) -> None:
+    mine, _ = room.join_all([provider] * 2)
+    then = edited(room, 1)
+    version = room.version()
+    before = edited(room, 2)
+    room.tell("track", mine, theirs=True)
+    room.ask("POST", "/restore", json={"version": version})
+    room.show(then)
+    assert room.tell("undo", mine)
+    room.show(before)
+    room.converge()
