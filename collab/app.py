@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from collab import __version__
+from collab.blames import Blames
 from collab.bus.connect import open_bus
 from collab.catalog import Catalog
 from collab.metrics import node_name
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.registry = registry
                 app.state.scraper = scraper
                 app.state.catalog = Catalog(store, registry, settings)
+                app.state.blames = Blames(app.state.catalog.contents)
                 app.state.drain = registry.drain
                 yield
 

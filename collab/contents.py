@@ -239,6 +239,19 @@ class Contents:
                 start = page[-1].version
             return Found(Head(document.epoch, version), type, state)
 
+    async def earliest(self, id: str, version: int) -> Found:
+        """The state at `version`, or at the oldest after it that can still be built."""
+        try:
+            return await self._past(id, version)
+        except VersionUnavailable:
+            loaded = await self._load(id)
+            document, snapshot = loaded.document, loaded.snapshot
+            if snapshot is None or snapshot.version < version:
+                raise
+            type = document_type(document.type)
+            head = Head(document.epoch, snapshot.version)
+            return Found(head, type, type.load(snapshot.content))
+
     async def _nearest(self, id: str, version: int) -> Loaded:
         """The document, and the newest snapshot at or below `version`, None being the beginning;
         its commits are not to be relied upon.

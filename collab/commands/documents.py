@@ -59,7 +59,7 @@ def documents(
             return
         table = [("id", "type", "version", "updated")]
         table += (
-            (row["id"], row["type"], str(row["version"]), _when(row["updated"])) for row in rows
+            (row["id"], row["type"], str(row["version"]), when(row["updated"])) for row in rows
         )
     # By hand, as rich would shorten the ids on a narrow terminal and in a pipe.
     ids, types, versions, _ = (max(map(len, column)) for column in zip(*table, strict=True))
@@ -67,7 +67,8 @@ def documents(
         OUT.print(f"{id:{ids}}  {kind:{types}}  {version:>{versions}}  {updated}")
 
 
-def _when(ms: int) -> str:
+def when(ms: int) -> str:
+    """A time as people read it where they are."""
     moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone()
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 

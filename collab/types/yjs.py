@@ -121,7 +121,7 @@ class YjsType:
         """What is committed now, to be read in any thread while the document goes on."""
         if isinstance(state, Still):
             return state
-        return Still(state.committed(), state.guard.roots())
+        return Still(state.committed(), state.guard.roots(), state.owners)
 
     def new_client(self, state: Replica) -> int:
         """The id of a Yjs client that has written nothing here."""

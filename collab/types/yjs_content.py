@@ -48,10 +48,14 @@ _WHOLE = 2.0**53
 
 
 class Still(msgspec.Struct, frozen=True):
-    """A state that stays as it is: the whole of it as one update, and what its roots are."""
+    """A state that stays as it is: the whole of it as one update, and what its roots are.
+
+    `owners` tells whose each Yjs client is; there may come more of them meanwhile.
+    """
 
     update: bytes
     kinds: Mapping[str, RootKind | None]
+    owners: Mapping[int, str] = {}
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from collab.settings import Settings
 from collab.web import (
     access,
+    blames,
     content,
     describe,
     differences,
@@ -33,6 +34,7 @@ _MODULES = (
     edits,
     differences,
     restores,
+    blames,
     events,
     people,
     tokens,
@@ -53,7 +55,7 @@ _TOLD_HEADERS = ("ETag", "Collab-Epoch", "Collab-Version", "Location", "Retry-Af
 
 def install(app: FastAPI) -> None:
     """Add the HTTP API to `app`, whose state has `settings` already, and, when it serves,
-    `catalog`, `registry` and `auth`."""
+    `catalog`, `blames`, `registry` and `auth`."""
     problems.install(app)
     for module in _MODULES:
         app.include_router(module.router)

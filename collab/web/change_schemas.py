@@ -52,3 +52,25 @@ class RestorePreview(BaseModel):
         examples=[[{"delete": 5}]],
         description="A Delta; of yjs an object with an `update` in base64.",
     )
+
+
+class BlamedRun(BaseModel):
+    """A part of the content, and who brought it; nulls where that is not known."""
+
+    text: str = Field("", examples=["hello"])
+    embed: JsonObject | None = Field(None, description="In place of a text.")
+    version: int | None = Field(examples=[1])
+    author: str | None = Field(examples=["7d0a5c9e1b3f2468"])
+    user: str | None = Field(examples=["alice"])
+    time: int | None = Field(examples=[1_760_000_000_000])
+
+
+class BlamePage(BaseModel):
+    """The content in runs; `next` is the position to go on at, null at the end."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[2])
+    since: int = Field(examples=[0], description="What came up to this version is nobody's.")
+    root: str | None = Field(description="Of yjs: the root that is meant, `name:type`.")
+    runs: list[BlamedRun]
+    next: int | None = Field(examples=[None])

@@ -37,11 +37,9 @@ _MEDIA_TYPES = {
 }
 # Clean as it is: shown on its own, a page that people wrote runs nothing and loads only pictures
 # and films; its styles are those that the sanitiser lets through.
-_UNTRUSTED = {
-    "html": {
-        "Content-Security-Policy": "sandbox; default-src 'none'; img-src * data:; media-src *; "
-        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    }
+SANDBOX = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; img-src * data:; media-src *; "
+    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 _ENDINGS = {"text": "txt", "json": "json", "html": "html", "markdown": "md", "update": "bin"}
 _FORMATS = {
@@ -137,7 +135,7 @@ async def get_content(
         headers={
             **version_headers(Head(content.epoch, content.version)),
             "Content-Disposition": _disposition(id, format),
-            **_UNTRUSTED.get(format, {}),
+            **(SANDBOX if format == "html" else {}),
         },
         media_type=_MEDIA_TYPES.get(format, "application/octet-stream"),
     )

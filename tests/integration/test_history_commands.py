@@ -1,7 +1,8 @@
-"""`collab diff` and `collab restore` against a running server."""
+"""`collab diff`, `collab blame` and `collab restore` against a running server."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -33,3 +34,15 @@ def test_what_changed_and_back_again(shell: Shell) -> None:
     assert "base_above_head" in error
     _, error = shell.run("diff", "no such", "1", code=1)
     assert "a document id is" in error
+
+
+def test_who_wrote_each_line(shell: Shell) -> None:
+    shell.run("edit", "page", stdin="one\ntwo\n\n")
+    shell.run("edit", "page", stdin="three")
+    lines = shell.run("blame", "page")[0].splitlines()
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    first, second, empty, third = lines
+    for version, line, text in ((1, first, "  one"), (1, second, "  two"), (1, empty, ""),
+                                (2, third, "  three")):  # fmt: skip
+        assert re.fullmatch(rf"{version}  [0-9a-f]{{16}}  {time}{text}", line)
+    assert len(shell.run("blame", "page", "--version", "1")[0].splitlines()) == 3

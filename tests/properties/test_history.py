@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collab.errors import UnknownFormat
-from collab.ot.delta import compose
+from collab.ot import blame
+from collab.ot.delta import Delta, Embed, Op, compose, normalize
 from collab.ot.diff import diff
+from collab.ot.rope import Rope
 from collab.ot.unified import unified
 from collab.types.comparing import as_delta, as_text, chosen_root
 from collab.types.yjs import YJS
 from collab.types.yjs_content import Doc, Still
+from collab.types.yjs_guard import check_state_vector
+from collab.types.yjs_origins import Origins
+from collab.types.yjs_prose import prose
 from collab.types.yjs_replica import EMPTY_UPDATE
-from collab.types.yjs_roots import joint_kinds
+from collab.types.yjs_roots import Root, joint_kinds
 from collab.types.yjs_shapes import shape_of_root
+from tests.properties.random_deltas import random_operation
 from tests.properties.yjs_logs import random_log
 
+ROOTS: tuple[Root, ...] = (("text", "text"), ("xml", "xml"))
 seeds = st.integers(0, 2**32)
 places = st.floats(0, 1)  # in a log, whose length is not known before
 lines = st.lists(st.sampled_from(["a\n", "b\n", "\n", "c\r\n", "d\u2028\n"]), max_size=30).map(
@@ -105,3 +115,89 @@ def test_what_others_do_meanwhile_merges_with_restoring(
     update = YJS.turning(now, then, YJS.unused_client(later))
     one, other = YJS.after(later, update), YJS.after(YJS.after(now, update), later.update)
     assert content(one, other) == content(other, one)
+
+
+@given(seeds, st.integers(1, 30))
+def test_blame_tells_of_every_character_which_operation_brought_it(seed: int, count: int) -> None:
+    random = Random(seed)
+    rope, widths = blame.unmarked(Rope.empty()), list[int]()
+    # For each character or embed what it is, how wide, and who brought it: the plain way.
+    known: list[tuple[object, int, int]] = []
+    for number in range(1, count + 1):
+        ops, widths = random_operation(random, widths)
+        operation = normalize(ops)
+        rope = blame.marked(rope, operation, number)
+        known = brought(known, operation, number)
+    told = [
+        (content, by)
+        for part, by in blame.parts(rope)
+        for content in (part if isinstance(part, str) else [part])
+    ]
+    assert told == [(content, by) for content, _, by in known]
+
+
+def brought(
+    known: list[tuple[object, int, int]], operation: Delta, number: int
+) -> list[tuple[object, int, int]]:
+    rest, made = list(known), list[tuple[object, int, int]]()
+    for op in operation:
+        if op.insert is not None:
+            contents: Iterable[object] = op.insert if isinstance(op.insert, str) else [op.insert]
+            made += [
+                (each, 2 if isinstance(each, str) and each > "\uffff" else 1, number)
+                for each in contents
+            ]
+            continue
+        left = op.length
+        while left:
+            item = rest.pop(0)
+            left -= item[1]
+            if op.retain is not None:
+                made.append(item)
+    return made + rest
+
+
+@given(seeds, places)
+def test_blame_of_a_yjs_document_tells_the_version_that_brought_each_character(
+    seed: int, place: float
+) -> None:
+    log = random_log(seed, 60)
+    origins = Origins()
+    for version, change in enumerate(log.changes, 1):
+        origins.note(version, YJS.parse(change.update))
+    end = int(place * len(log.changes))
+    state = log.states[end]
+    for root in ROOTS:
+        if state.kinds.get(root[0]) != root[1]:
+            continue
+        words = list(each_item(state, root))
+        if root[1] == "xml":
+            text = "".join(str(content) for content, _, _ in words)
+            assert text == as_text(YJS, state, root)
+        else:
+            inserts = normalize(Op(insert=content) for content, _, _ in words)
+            assert inserts == normalize(Op(op.insert) for op in as_delta(YJS, state, root))
+        for content, client, clock in words:
+            [(_, by)] = origins.of(client, clock, clock + 1)
+            assert by is not None
+            assert by <= end
+            # It was not there before, and then it was this.
+            assert clock >= vector(log.states[by - 1]).get(client, 0)
+            if log.states[by].kinds.get(root[0]) == root[1]:
+                then = {(c, k): each for each, c, k in each_item(log.states[by], root)}
+                assert then.get((client, clock), content) == content
+
+
+def each_item(state: Still, root: Root) -> Iterator[tuple[str | Embed, int, int]]:
+    """The characters and embeds, each with the item that it begins with."""
+    for content, client, clock, _ in prose(state, root):
+        if not isinstance(content, str):
+            yield content, client, clock
+            continue
+        for character in content:
+            yield character, client, clock
+            clock += 1 if character <= "\uffff" else 2
+
+
+def vector(state: Still) -> dict[int, int]:
+    return check_state_vector(YJS.vector_of(state))
