@@ -248,7 +248,7 @@ def _pieces(still: Still, root: Root, log: _Log) -> Iterator[Run]:
     known: dict[tuple[int, int], Attribution] = {}
     for content, client, clock, count in prose(still, root):
         start = 0
-        for units, version in log.origins.of(client, clock, clock + count):
+        for units, version in log.origins.of(client, clock, clock + (count or 1)):
             piece = content
             if isinstance(content, str):
                 end = utf16.advance(content, start, units)

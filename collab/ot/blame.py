@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from collab.ot.delta import Delta, Embed, Op
+from collab.ot.delta import Delta, Embed, Op, reader
 from collab.ot.rope import Rope
 
 Part: TypeAlias = tuple[str | Embed, int | None]
@@ -66,3 +66,15 @@ def lengths(document: Rope) -> Iterator[tuple[int, int | None]]:
     """How long each part is, and its mark."""
     for op in document.to_delta():
         yield op.length, None if op.attributes is None else op.attributes[_MARK]
+
+
+def taken(before: Rope, unwound: Rope) -> Iterator[Part]:
+    """The parts of a document, each with what took it away (None: nothing did), as `unwound` says,
+    which is as long."""
+    read = reader(before.to_delta())
+    at = 0
+    for length, number in lengths(unwound):
+        for op in read(at, at + length):
+            assert op.insert is not None
+            yield op.insert, number
+        at += length

@@ -22,12 +22,13 @@ from collab.types.yjs_roots import Root
 from collab.types.yjs_update import ARRAY, Id, read_update
 
 Word: TypeAlias = tuple[str | Embed, int, int, int]
-"""Content, and the items that it is made of: client, clock of the first, how many."""
+"""Content, and the items that it is made of: client, clock of the first, how many; 0 means the line
+end that comes after an element."""
 
 
-def prose(still: Still, root: Root) -> list[Word]:
+def prose(still: Still, root: Root, *, last_line_end: bool = False) -> list[Word]:
     """What is written in a root, in order; raises InvalidContent if it holds what no editor puts
-    there."""
+    there. After the last line of XML there is no line end, unless one asks for it."""
     if has_text_in_arrays(still.update):
         raise InvalidContent("there is text in an array, where no editor puts it")
     order = Order(read_update(still.update))
@@ -37,7 +38,7 @@ def prose(still: Still, root: Root) -> list[Word]:
         shared: Any = doc.get(name, type=pycrdt.Text)
         return list(_text(order, name, shared, embeds=True))
     words = list(_xml(order, name, doc.get(name, type=pycrdt.XmlFragment)))
-    if words and words[-1][0] == "\n":
+    if words and not words[-1][3] and not last_line_end:
         words.pop()  # as the rendering has it
     return words
 
@@ -74,18 +75,15 @@ def _embed(run: Any) -> Embed:
 
 def _xml(order: Order, name: str, fragment: Any) -> Iterator[Word]:
     todo: list[tuple[Any, Id | str | None]] = [(fragment, name)]
-    last: Id = (0, 0)
     while todo:
         shared, id = todo.pop()
         if shared is None:
-            client, clock = id if isinstance(id, tuple) else last
-            yield "\n", client, clock, 1
+            client, clock = id if isinstance(id, tuple) else (0, 0)
+            yield "\n", client, clock, 0
             continue
         assert id is not None
         if isinstance(shared, pycrdt.XmlText):
-            for word in _text(order, id, shared, embeds=False):
-                last = word[1], word[2]
-                yield word
+            yield from _text(order, id, shared, embeds=False)
             continue
         children = list(shared.children)
         held = [

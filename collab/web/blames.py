@@ -13,6 +13,7 @@ from collab.formats import attributed
 from collab.formats.attributed import Piece
 from collab.ledger import Attribution
 from collab.protocols.native import MAX_INTEGER
+from collab.web import attributions as people
 from collab.web import change_schemas as schemas
 from collab.web.answers import json_answer
 from collab.web.bodies import StrictRoute
@@ -64,7 +65,7 @@ def _told(blame: Blame, at: int, limit: int) -> dict[str, Any]:
             if len(runs) == limit:
                 next = position
                 break
-            runs.append({**_content(run), **told_of(run.by)})
+            runs.append({**_content(run), **people.told(run.by)})
         position += run.length
     return {
         "epoch": blame.head.epoch,
@@ -80,14 +81,6 @@ def _content(run: Run) -> dict[str, Any]:
     return {"text": run.content} if isinstance(run.content, str) else {"embed": run.content}
 
 
-def told_of(by: Attribution | None) -> dict[str, Any]:
-    """Who and when, nothing of which may be known."""
-    return {
-        name: None if by is None else getattr(by, name)
-        for name in ("version", "author", "user", "time")
-    }
-
-
 def _page(id: str, blame: Blame) -> str:
     return attributed.write(f"{id}, version {blame.head.version}", _pieces(blame.runs))
 
@@ -98,25 +91,10 @@ def _pieces(runs: list[Run]) -> Iterator[Piece]:
     held: Attribution | None = None
     for run in [*runs, None]:
         by = None if run is None else run.by
-        if texts and (run is None or person_of(by) != person_of(held)):
-            yield piece_of("".join(texts), "span", held)
+        if texts and (run is None or people.person(by) != people.person(held)):
+            yield people.piece("".join(texts), "span", held)
             texts = []
         if run is not None:
             if not texts or (by is not None and held is not None and by.version > held.version):
                 held = by
-            texts.append(shown(run.content))
-
-
-def person_of(by: Attribution | None) -> str | None:
-    """By what people are told apart: the user, or who has none by what they wrote as."""
-    return None if by is None else by.user or by.author
-
-
-def piece_of(text: str, tag: Literal["span", "ins", "del"], by: Attribution | None) -> Piece:
-    """A piece with all that is known of who wrote or deleted it."""
-    return Piece(text, tag, person_of(by), told_of(by))
-
-
-def shown(content: object) -> str:
-    """Content as people see it; an embed as a sign that there is one."""
-    return content if isinstance(content, str) else "\ufffc"
+            texts.append(people.shown(run.content))

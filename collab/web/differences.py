@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Response
 
+from collab.contents import aside
 from collab.differences import Differences, Pair
+from collab.formats import attributed
+from collab.formats.attributed import Piece
 from collab.protocols.native import MAX_INTEGER
+from collab.tracking import Change, Tracking
+from collab.web import attributions as people
 from collab.web.answers import json_answer
 from collab.web.bodies import StrictRoute
 from collab.web.change_schemas import Difference
+from collab.web.content import SANDBOX
 from collab.web.dependencies import DocumentId, Reader, TheContents
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["history"], route_class=StrictRoute)
@@ -30,7 +37,14 @@ Root = Annotated[
 @router.get(
     "/diff",
     response_model=Difference,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "content": {
+                "text/plain": {"schema": {"type": "string"}},
+                "text/html": {"schema": {"type": "string"}},
+            }
+        }
+    },
 )
 async def get_diff(
     id: DocumentId,
@@ -42,10 +56,11 @@ async def get_diff(
         Query(alias="to", ge=0, le=MAX_INTEGER, description="Absent: the newest version."),
     ] = None,
     format: Annotated[
-        Literal["delta", "text"],
+        Literal["delta", "text", "html"],
         Query(
             description="`delta`: the operation that turns the one into the other (a Delta, of XML "
-            "as Quill has it); `text`: the lines as `diff -u` writes them.",
+            "as Quill has it); `text`: the lines as `diff -u` writes them; `html`: a page with "
+            "what was inserted and deleted, and by whom.",
         ),
     ] = "delta",
     root: Root = None,
@@ -60,6 +75,11 @@ async def get_diff(
     if format == "text":
         text = await differences.unified(pair)
         return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
+    if format == "html":
+        changes = await Tracking(contents).changes(pair)
+        page = await aside(len(changes) * 100, _page, pair, changes)
+        media_type = "text/html; charset=utf-8"
+        return Response(page, headers={**headers, **SANDBOX}, media_type=media_type)
     operation = await differences.delta(pair)
     return json_answer({**_told(pair), "operation": msgspec.Raw(operation)}, headers=headers)
 
@@ -71,3 +91,13 @@ def _told(pair: Pair) -> dict[str, object]:
         "to": pair.new.head.version,
         "root": None if pair.root is None else ":".join(pair.root),
     }
+
+
+def _page(pair: Pair, changes: Sequence[Change]) -> str:
+    title = f"{pair.id}, version {pair.old.head.version} to {pair.new.head.version}"
+    return attributed.write(title, map(_piece, changes))
+
+
+def _piece(change: Change) -> Piece:
+    text = people.shown(change.content)
+    return people.piece(text, change.tag, change.by) if change.tag else Piece(text)

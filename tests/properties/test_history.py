@@ -13,17 +13,19 @@ from collab.ot import blame
 from collab.ot.delta import Delta, Embed, Op, compose, normalize
 from collab.ot.diff import diff
 from collab.ot.rope import Rope
+from collab.ot.tracked import Kind, tracked
 from collab.ot.unified import unified
 from collab.types.comparing import as_delta, as_text, chosen_root
 from collab.types.yjs import YJS
 from collab.types.yjs_content import Doc, Still
 from collab.types.yjs_guard import check_state_vector
-from collab.types.yjs_origins import Origins
+from collab.types.yjs_origins import Origins, Removals
 from collab.types.yjs_prose import prose
 from collab.types.yjs_replica import EMPTY_UPDATE
 from collab.types.yjs_roots import Root, joint_kinds
 from collab.types.yjs_shapes import shape_of_root
-from tests.properties.random_deltas import random_operation
+from collab.types.yjs_tracked import came_and_went
+from tests.properties.random_deltas import random_document, random_operation, widths
 from tests.properties.yjs_logs import random_log
 
 ROOTS: tuple[Root, ...] = (("text", "text"), ("xml", "xml"))
@@ -137,8 +139,12 @@ def test_blame_tells_of_every_character_which_operation_brought_it(seed: int, co
 
 
 def brought(
-    known: list[tuple[object, int, int]], operation: Delta, number: int
+    known: list[tuple[object, int, int]],
+    operation: Delta,
+    number: int,
+    gone: list[tuple[object, int]] | None = None,
 ) -> list[tuple[object, int, int]]:
+    """What is there after an operation; what it deletes of version 0 is `gone`, by it."""
     rest, made = list(known), list[tuple[object, int, int]]()
     for op in operation:
         if op.insert is not None:
@@ -154,7 +160,72 @@ def brought(
             left -= item[1]
             if op.retain is not None:
                 made.append(item)
+            elif gone is not None and item[2] == 0:
+                gone.append((item[0], number))
     return made + rest
+
+
+@given(seeds, st.integers(1, 10))
+def test_of_what_changed_each_part_is_told_with_who_did_it(seed: int, count: int) -> None:
+    random = Random(seed)
+    document = normalize(random_document(random, 8))
+    old = blame.unmarked(Rope.of(document))
+    known = brought([], old.to_delta(), 0)
+    gone: list[tuple[object, int]] = []
+    widths_now, operations, rope = widths(list(document)), list[Delta](), old
+    for number in range(1, count + 1):
+        ops, widths_now = random_operation(random, widths_now)
+        operations.append(normalize(ops))
+        rope = blame.marked(rope, operations[-1], number)
+        known = brought(known, operations[-1], number, gone)
+    back = blame.unmarked(rope)
+    for number in range(count, 0, -1):
+        back = blame.unwound(back, operations[number - 1], number)
+    told = list(tracked(blame.taken(old, back), blame.parts(rope)))
+    parts = [
+        (kind, each, by)
+        for kind, content, by in told
+        for each in (content if isinstance(content, str) else [content])
+    ]
+    assert normalize(Op(each) for kind, each, _ in parts if kind is not Kind.INSERTED) == (
+        old.to_delta()
+    )
+    assert [(each, by or 0) for kind, each, by in parts if kind is not Kind.DELETED] == [
+        (each, by) for each, _, by in known
+    ]
+    deleted = [(each, by) for kind, each, by in parts if kind is Kind.DELETED]
+    assert sorted(map(repr, deleted)) == sorted(map(repr, gone))
+
+
+@given(seeds, places, places)
+def test_of_what_changed_in_a_yjs_document_each_part_is_told_with_who_did_it(
+    seed: int, first: float, second: float
+) -> None:
+    log = random_log(seed, 60)
+    start, end = sorted(int(place * len(log.changes)) for place in (first, second))
+    origins, removals = Origins(), Removals()
+    for version in range(start + 1, end + 1):
+        update = YJS.parse(log.changes[version - 1].update)
+        origins.note(version, update)
+        removals.note(version, update.deletes.items())
+    old, new = log.states[start], log.states[end]
+    kinds = joint_kinds([old.kinds, new.kinds])
+    for root in ROOTS:
+        if kinds.get(root[0]) != root[1]:
+            continue
+        told = list(tracked(*came_and_went(old, new, root, origins, removals)))
+        before = [content for kind, content, _ in told if kind is not Kind.INSERTED]
+        after = [content for kind, content, _ in told if kind is not Kind.DELETED]
+        for state, contents in ((old, before), (new, after)):
+            words = prose(state, root, last_line_end=True)
+            assert normalize(map(Op, contents)) == normalize(Op(content) for content, *_ in words)
+        for kind, content, by in told:
+            assert (by is None) == (kind is Kind.KEPT)
+            if by is not None and by[0] is None:
+                # Of a line end there may be only the element that has got, or lost, its words.
+                assert not str(content).strip("\n")
+            elif by is not None:
+                assert start < by[0] <= end
 
 
 @given(seeds, places)
