@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from collab.settings import Settings
 from collab.web import (
     access,
+    activity,
     blames,
     content,
     describe,
@@ -35,6 +36,7 @@ _MODULES = (
     differences,
     restores,
     blames,
+    activity,
     events,
     people,
     tokens,

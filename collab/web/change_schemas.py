@@ -74,3 +74,40 @@ class BlamePage(BaseModel):
     root: str | None = Field(description="Of yjs: the root that is meant, `name:type`.")
     runs: list[BlamedRun]
     next: int | None = Field(examples=[None])
+
+
+class Share(BaseModel):
+    """Versions and times of the first and the last edit, how many edits, and how many UTF-16 units
+    they inserted and deleted."""
+
+    from_version: int = Field(alias="from", examples=[1])
+    to: int = Field(examples=[2])
+    began: int = Field(examples=[1_760_000_000_000])
+    ended: int = Field(examples=[1_760_000_000_000])
+    edits: int = Field(examples=[2])
+    inserted: int = Field(examples=[11])
+    deleted: int = Field(examples=[0])
+
+
+class UserShare(Share):
+    """What one person did; `author` tells of somebody without a user who it is."""
+
+    user: str | None = Field(examples=["alice"])
+    author: str | None = Field(examples=[None])
+
+
+class Sitting(Share):
+    """What was written without a longer pause."""
+
+    continued: bool = Field(description="It may go on in the next page.")
+    users: list[UserShare]
+
+
+class Timeline(BaseModel):
+    """Sittings in order; `next` is the `after` of the following page, null at the end."""
+
+    epoch: str = Field(examples=["5b1c0e5c1d2f3a4b"])
+    version: int = Field(examples=[2])
+    since: int = Field(examples=[0], description="What came up to this version is not in it.")
+    sittings: list[Sitting]
+    next: int | None = Field(examples=[None])

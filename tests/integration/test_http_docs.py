@@ -132,6 +132,7 @@ def test_every_line_about_history_works_as_printed(server: ServerProcess) -> Non
     assert '"operation":[{"insert":"Dear "}]' in everything
     assert "-hello\n+Dear hello\n" in everything
     assert "<ins " in everything
+    assert '"edits":2,"inserted":11,"deleted":0' in everything
     assert '"runs":[{"text":"Dear ","version":2,' in everything
     assert ">hello\n</span></pre>" in everything
     assert '"restored":1,"undo":[{"insert":"Dear "}]' in everything

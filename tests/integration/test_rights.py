@@ -158,7 +158,17 @@ async def ask(process: ServerProcess, row: Row, method: str, path: str, **option
 
 @each_row
 @pytest.mark.parametrize(
-    "path", ["", "/content", "/edits", "/presence", "/diff?from=0", "/restore?version=0", "/blame"]
+    "path",
+    [
+        "",
+        "/content",
+        "/edits",
+        "/presence",
+        "/diff?from=0",
+        "/restore?version=0",
+        "/blame",
+        "/activity",
+    ],
 )
 async def test_looking_over_http(process: ServerProcess, row: Row, path: str) -> None:
     url = f"/v1/documents/{row.prefix}text{path}"
