@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.compat.driver import HOCUSPOCUS, Y_WEBSOCKET
 from tests.compat.rooms import Room
+from tests.integration.process import ServerProcess
+from tests.requirements import require
+
+EDITORS = Path(__file__).parent / "editors"
 
 each_provider = pytest.mark.parametrize("provider", Y_WEBSOCKET + HOCUSPOCUS)
 
@@ -99,3 +108,43 @@ def test_an_editor_that_follows_the_provider_undoes_what_the_server_restored(
     assert room.tell("undo", mine)
     room.show(before)
     room.converge()
+
+
+def test_quill_restores_a_rich_text_by_a_change_of_its_own_and_undoes_it(
+    process: ServerProcess,
+) -> None:
+    require(shutil.which("node") is not None, "Node is not installed")
+    require((EDITORS / "node_modules").is_dir(), f"`npm ci` was not run in {EDITORS}")
+    then = [{"insert": "Title"}, {"insert": "\n", "attributes": {"header": 1}}]
+    then += [{"insert": "some "}, {"insert": "bold", "attributes": {"bold": True}}]
+    then += [{"insert": " words\n"}]
+    edits = [
+        [{"retain": 5}, {"retain": 1, "attributes": {"header": None}}, {"delete": 5}],
+        [{"insert": "New "}, {"retain": 6}, {"insert": {"image": "x.png"}}],
+    ]
+    with httpx.Client(base_url=f"{process.url}/v1") as client:
+        body = {"id": "page", "type": "richtext", "content": then}
+        assert client.post("/documents", json=body).status_code == 201
+        for operation in edits:
+            client.post("/documents/page/edits", json={"operation": operation}).raise_for_status()
+        before = client.get("/documents/page/content", params={"format": "json"}).json()
+        preview = client.get("/documents/page/restore", params={"version": 1}).json()
+    asked = {
+        "content": before,
+        "operation": preview["operation"],
+        "typed": [{"insert": "Typed since. "}],
+    }
+    done = subprocess.run(
+        ["node", "quill_undo.mjs"],
+        cwd=EDITORS,
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["restored"] == then
+    first, *rest = before
+    assert told["undone"] == [{"insert": "Typed since. " + first["insert"]}, *rest]
