@@ -35,9 +35,9 @@ _SPLIT: tuple[Callable[[str], list[str]], ...] = (
 )
 
 
-def diff(a: Delta, b: Delta) -> Delta:
+def diff(a: Delta, b: Delta, budget: Budget | None = None) -> Delta:
     """An operation that turns the document `a` into the document `b`: small, if not always the
-    smallest, and found in bounded time.
+    smallest, and found in bounded time; several may share a `budget`.
 
     Law: compose(a, diff(a, b)) == b, for documents in normal form without null attributes.
     """
@@ -45,7 +45,7 @@ def diff(a: Delta, b: Delta) -> Delta:
     old, new = _Pieces(a), _Pieces(b)
     a_text, b_text = _flatten(a), _flatten(b)
     at = 0
-    for hunk in _compare(a_text, b_text, 0, 0, 0, Budget(_MAX_STEPS)):
+    for hunk in _compare(a_text, b_text, 0, 0, 0, budget or Budget(_MAX_STEPS)):
         _keep(ops, old, new, hunk.a_start - at)
         ops.extend(new.take(hunk.b_end - hunk.b_start))
         ops.extend(Op(None, op.length) for op in old.take(hunk.a_end - hunk.a_start))

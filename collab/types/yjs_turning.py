@@ -23,7 +23,8 @@ from collab.types.yjs_replica import EMPTY_UPDATE
 from collab.types.yjs_roots import joint_kinds
 from collab.types.yjs_shapes import TEXTS, Run, Shape, shape_of_root
 
-_MAX_STEPS = 300_000
+# For one document together, a second or two at worst; then what differs is replaced whole.
+_MAX_STEPS = 1_500_000
 _MAX_EDITS = 2000
 # What one pass leaves different (a format that ends inside another) the next sees.
 _PASSES = 3
@@ -49,6 +50,7 @@ def turning(now: Still, then: Still, client: int) -> bytes:
     doc: Doc = pycrdt.Doc(client_id=client)
     doc.apply_update(now.update)
     wanted = _shapes(then.document(), kinds)
+    budget = Budget(_MAX_STEPS)
     events: list[bytes] = []
     subscription = doc.observe(lambda event: events.append(event.update))
     with doc.transaction():
@@ -61,7 +63,6 @@ def turning(now: Still, then: Still, client: int) -> bytes:
             ]
             if not todo:
                 break
-            budget = Budget(_MAX_STEPS)
             while todo:
                 shape, target = todo.pop()
                 todo += _turn(shape, target, budget)
@@ -82,7 +83,7 @@ def _turn(now: Shape, then: Shape, budget: Budget) -> Iterator[tuple[Shape, Shap
     """Make one shared type hold what another holds; yields what is still to be done inside."""
     shared = now.shared
     if isinstance(shared, TEXTS):
-        yield from _turn_text(shared, now.runs, then.runs)
+        yield from _turn_text(shared, now.runs, then.runs, budget)
     elif isinstance(shared, pycrdt.Array):
         yield from _turn_list(shared, now.items, then.items, budget)
     elif isinstance(shared, (pycrdt.XmlElement, pycrdt.XmlFragment)):
@@ -195,13 +196,15 @@ def _hunks(a: Sequence[object], b: Sequence[object], budget: Budget) -> list[Hun
 # Texts --------------------------------------------------------------------------------------------
 
 
-def _turn_text(text: Any, now: list[Run], then: list[Run]) -> Iterator[tuple[Shape, Shape]]:
+def _turn_text(
+    text: Any, now: list[Run], then: list[Run], budget: Budget
+) -> Iterator[tuple[Shape, Shape]]:
     """Positions of pycrdt are bytes of UTF-8; an embed takes one."""
     embeds = {each.digest.hex(): each for each, _ in then if isinstance(each, Shape)}
     old = _delta(now)
     read = reader(old)
     at = place = 0
-    for op in diff(old, _delta(then)):
+    for op in diff(old, _delta(then), budget):
         if op.insert is not None:
             attributes = dict(op.attributes or {})
             if isinstance(op.insert, str):

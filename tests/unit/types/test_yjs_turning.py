@@ -10,6 +10,7 @@ import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
 from collab.errors import InvalidContent
+from collab.types import yjs_turning
 from collab.types.yjs import YJS
 from collab.types.yjs_content import Still
 from collab.types.yjs_guard import Guard, read_update
@@ -208,3 +209,21 @@ def test_text_in_an_array_is_refused() -> None:
     state = Still(hostile, Guard.of(read_update(hostile)).roots())
     with pytest.raises(InvalidContent):
         YJS.turning(state, still(Doc()), CLIENT)
+
+
+def test_all_texts_share_what_comparing_may_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once that is used up the others are replaced, from the first difference to the last."""
+    edited = Edited()
+    texts = [Text("one two three four five six") for _ in range(20)]
+    edited.array.extend(texts)
+
+    def change() -> None:
+        for text in list(edited.array):
+            del text[19:23]  # five
+            del text[4:7]  # two
+
+    whole = edited.restored(change)
+    monkeypatch.setattr(yjs_turning, "_MAX_STEPS", 200)
+    short = edited.restored(change)
+    assert deleted(whole) == 0
+    assert 0 < deleted(short) < 20 * 13
