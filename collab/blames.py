@@ -12,12 +12,13 @@ from typing import Any
 import anyio
 import msgspec
 
+from collab.blame_log import BlameLog, marked
 from collab.contents import Contents, Found, aside
 from collab.errors import (
+    BaseAboveHead,
     BelowFloor,
     DocumentBroken,
     DocumentNotFound,
-    InvalidOperation,
     UnknownFormat,
     VersionUnavailable,
     WrongType,
@@ -27,11 +28,10 @@ from collab.loading import replay
 from collab.ot import blame, utf16
 from collab.ot.delta import Embed
 from collab.ot.rope import Rope
-from collab.types import DocumentType
 from collab.types.comparing import chosen_root
+from collab.types.known import document_type
 from collab.types.yjs import YJS
 from collab.types.yjs_content import Still
-from collab.types.yjs_origins import Origins
 from collab.types.yjs_prose import prose
 from collab.types.yjs_roots import Root
 from collab.words import Commit, Document, Head
@@ -39,8 +39,6 @@ from collab.words import Commit, Document, Head
 # Of one request: some ten seconds, in strides. What is older was "before".
 MAX_COMMITS = 500_000
 _PAGE_COMMITS = 2000
-# How far a request for an earlier version has to go back to what is remembered.
-_CHECKPOINT_COMMITS = 10_000
 # Logs gone through at a time, and remembered: so many documents, of so many commits together.
 _AT_A_TIME = 2
 _KEPT_LOGS = 8
@@ -71,56 +69,6 @@ class Blame(msgspec.Struct, frozen=True):
     runs: list[Run]
 
 
-class _Log:
-    """What was found in a document's log after version `since`, up to `version`."""
-
-    def __init__(self, document: Document, type: DocumentType, start: Found) -> None:
-        self.epoch, self.floor = document.epoch, document.floor
-        self.since = start.head.version
-        self.ledger = Ledger(self.since)
-        self.turn = anyio.Lock()
-        self._type = type
-        self._document = blame.unmarked(Rope.empty() if type is YJS else start.state)
-        self._checkpoints = [(self.since, self._document)]
-        self.origins = Origins()
-        self.owners: dict[int, str] = dict(start.state.owners) if type is YJS else {}
-
-    @property
-    def version(self) -> int:
-        return self.ledger.version
-
-    def take(self, commit: Commit) -> None:
-        """The next commit; raises DocumentBroken."""
-        if self._type is YJS:
-            change = YJS.decode(commit.operation)
-            self.origins.note(commit.version, YJS.parse(change.update))
-            for client, user in change.owners.items():
-                self.owners.setdefault(client, user)
-        else:
-            self._document = self._marked(self._document, commit)
-            if commit.version - self._checkpoints[-1][0] >= _CHECKPOINT_COMMITS:
-                self._checkpoints.append((commit.version, self._document))
-        self.ledger.note(commit)
-
-    def nearest(self, version: int) -> tuple[int, Rope]:
-        """Of a version that was taken: the newest document up to it that is at hand."""
-        if version == self.version:
-            return version, self._document
-        return next(each for each in reversed(self._checkpoints) if each[0] <= version)
-
-    def _marked(self, document: Rope, commit: Commit) -> Rope:
-        return marked(self._type, document, commit)
-
-
-def marked(type: DocumentType, document: Rope, commit: Commit) -> Rope:
-    """The document after a commit, what it inserted being marked with its version; raises
-    DocumentBroken."""
-    try:
-        return blame.marked(document, type.decode(commit.operation), commit.version)
-    except InvalidOperation as error:
-        raise DocumentBroken(f"commit {commit.version} does not apply") from error
-
-
 class Blames:
     """Goes through the logs that `contents` reads."""
 
@@ -128,7 +76,7 @@ class Blames:
         self._contents = contents
         self._max_commits = max_commits
         self._turns = anyio.Semaphore(_AT_A_TIME)
-        self._logs: dict[str, _Log] = {}  # the one that was used last at the end
+        self._logs: dict[str, BlameLog] = {}  # the one that was used last at the end
         self._blames: dict[tuple[str, Head, Root | None], Blame] = {}
 
     def forget(self, id: str) -> None:
@@ -143,73 +91,99 @@ class Blames:
         RootNeeded, InvalidContent (of yjs: what no editor puts there), and what reading content
         does.
         """
-        found = await self._contents.state(id, version)
-        type = found.type
-        if root is not None and type is not YJS:
-            raise WrongType(f"a {type.name} document has no roots")
-        chosen = chosen_root(type, (found.state,), root)
-        if chosen is not None and chosen[1] in {"map", "array"}:
-            raise UnknownFormat("nobody writes text in maps and arrays")
+        newest = await self._contents.head(id)
         document = await self._contents.row(id)
-        if document.epoch != found.head.epoch:
+        if document.epoch != newest.epoch:
             raise DocumentNotFound("the document has been made anew meanwhile")
-        key = id, found.head, chosen
-        told = self._blames.get(key)
-        if told is None or self._known(id, document) is None:
-            told = await self._told(document, found, chosen)
-            self._blames[key] = told
-            if len(self._blames) > _KEPT_BLAMES:
-                del self._blames[next(iter(self._blames))]
+        head = newest if version is None else Head(newest.epoch, version)
+        if head.version > newest.version:
+            raise BaseAboveHead(head.version, newest.version)
+        if document.type == YJS.name:
+            return await self._of_yjs(document, head, root)
+        if root is not None:
+            raise WrongType(f"a {document.type} document has no roots")
+        told = self._kept(document, head, None)
+        if told is None:
+            log, rope = await self._marked(document, head.version)
+            runs = await aside(rope.size, _runs, rope, log.ledger)
+            told = self._keep_blame(id, Blame(head, log.since, None, runs))
         return told
 
-    async def _told(self, document: Document, found: Found, root: Root | None) -> Blame:
-        version = found.head.version
+    async def _of_yjs(self, document: Document, head: Head, root: str | None) -> Blame:
+        found = await self._contents.state(document.id, head.version)
+        if found.head != head:
+            raise DocumentNotFound("the document has been made anew meanwhile")
+        chosen = chosen_root(YJS, (found.state,), root)
+        if chosen is not None and chosen[1] in {"map", "array"}:
+            raise UnknownFormat("nobody writes text in maps and arrays")
+        told = self._kept(document, head, chosen)
+        if told is None:
+            async with self._turns:
+                log = await self._log(document, head.version)
+            still = YJS.still(found.state)
+            runs = await aside(still.size, _runs_of_yjs, still, chosen, log)
+            told = self._keep_blame(document.id, Blame(head, log.since, chosen, runs))
+        return told
+
+    async def _marked(self, document: Document, version: int) -> tuple[BlameLog, Rope]:
+        """The document at a version, with who brought what."""
         async with self._turns:
-            log = await self._log(document, found)
-            async with log.turn:
-                await self._read(document, log.version, version, log.take)
-                start, rope = (version, Rope.empty())
-                if found.type is not YJS:
-                    start, rope = log.nearest(version)
+            log = await self._log(document, version)
+            start, rope = log.nearest(version)
 
             def mark(commit: Commit) -> None:
                 nonlocal rope
-                rope = marked(found.type, rope, commit)
+                rope = marked(log.type, rope, commit)
 
             await self._read(document, start, version, mark)
-        size = found.type.size(found.state)
-        if found.type is YJS:
-            runs = await aside(size, _runs_of_yjs, YJS.still(found.state), root, log)
-        else:
-            runs = await aside(size, _runs, rope, log.ledger)
-        return Blame(found.head, log.since, root, runs)
+            return log, rope
 
-    def _known(self, id: str, document: Document) -> _Log | None:
+    def _kept(self, document: Document, head: Head, root: Root | None) -> Blame | None:
+        """An answer that is still true."""
+        known = self._known(document)
+        return None if known is None else self._blames.get((document.id, head, root))
+
+    def _keep_blame(self, id: str, told: Blame) -> Blame:
+        self._blames[id, told.head, told.root] = told
+        if len(self._blames) > _KEPT_BLAMES:
+            del self._blames[next(iter(self._blames))]
+        return told
+
+    def _known(self, document: Document) -> BlameLog | None:
         """What is remembered of the document, as long as the same of its log is kept."""
-        log = self._logs.get(id)
+        log = self._logs.get(document.id)
         if log is None or (log.epoch, log.floor) != (document.epoch, document.floor):
             return None
         return log
 
-    async def _log(self, document: Document, found: Found) -> _Log:
-        version = found.head.version
-        known = self._known(document.id, document)
-        if known is not None and known.since <= version <= known.version + self._max_commits:
-            self._keep(document.id, known)
-            return known
+    async def _log(self, document: Document, version: int) -> BlameLog:
+        """What is to be found in the log, up to `version` at least."""
+        log = self._known(document)
+        if log is None or not log.since <= version <= log.version + self._max_commits:
+            known, log = log, await self._begun(document, version)
+            if known is None or known.since <= log.since:
+                self._keep(document.id, log)
+        else:
+            self._keep(document.id, log)
+        async with log.turn:
+            await self._read(document, log.version, version, log.take)
+        return log
+
+    async def _begun(self, document: Document, version: int) -> BlameLog:
         since = max(document.floor, version - self._max_commits)
+        if since == 0:
+            type = document_type(document.type)
+            return BlameLog(document, Found(Head(document.epoch, 0), type, type.empty()))
         start = await self._contents.earliest(document.id, since)
         if start.head.epoch != document.epoch:
             raise DocumentNotFound("the document has been made anew meanwhile")
         if start.head.version > version:
-            raise VersionUnavailable(f"of what was written before version {start.head.version} "
-                                     "nothing is kept")  # fmt: skip
-        log = _Log(document, found.type, start)
-        if known is None or known.since <= log.since:
-            self._keep(document.id, log)
-        return log
+            raise VersionUnavailable(
+                f"of what was written before version {start.head.version} nothing is kept"
+            )
+        return BlameLog(document, start)
 
-    def _keep(self, id: str, log: _Log) -> None:
+    def _keep(self, id: str, log: BlameLog) -> None:
         self._logs.pop(id, None)
         self._logs[id] = log
         kept = sum(each.version - each.since for each in self._logs.values())
@@ -238,13 +212,13 @@ def _runs(document: Rope, ledger: Ledger) -> list[Run]:
     ]
 
 
-def _runs_of_yjs(still: Still, root: Root | None, log: _Log) -> list[Run]:
+def _runs_of_yjs(still: Still, root: Root | None, log: BlameLog) -> list[Run]:
     if root is None:
         return []
     return list(_joined(_pieces(still, root, log)))
 
 
-def _pieces(still: Still, root: Root, log: _Log) -> Iterator[Run]:
+def _pieces(still: Still, root: Root, log: BlameLog) -> Iterator[Run]:
     known: dict[tuple[int, int], Attribution] = {}
     for content, client, clock, count in prose(still, root):
         start = 0
