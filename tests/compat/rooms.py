@@ -118,6 +118,6 @@ class Room:
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """What the server answers over HTTP about the document."""
         url = f"{self._server.url}/v1/documents/{self.id}{path}"
-        answer = httpx.request(method, url, **options)
+        answer = httpx.request(method, url, timeout=PATIENCE, **options)
         answer.raise_for_status()
         return answer.json()

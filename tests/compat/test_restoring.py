@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.compat.driver import HOCUSPOCUS, Y_WEBSOCKET
-from tests.compat.rooms import Room
+from tests.compat.rooms import PATIENCE, Room
 from tests.integration.process import ServerProcess
 from tests.requirements import require
 
@@ -122,7 +122,7 @@ def test_quill_restores_a_rich_text_by_a_change_of_its_own_and_undoes_it(
         [{"retain": 5}, {"retain": 1, "attributes": {"header": None}}, {"delete": 5}],
         [{"insert": "New "}, {"retain": 6}, {"insert": {"image": "x.png"}}],
     ]
-    with httpx.Client(base_url=f"{process.url}/v1") as client:
+    with httpx.Client(base_url=f"{process.url}/v1", timeout=PATIENCE) as client:
         body = {"id": "page", "type": "richtext", "content": then}
         assert client.post("/documents", json=body).status_code == 201
         for operation in edits:
@@ -140,7 +140,7 @@ def test_quill_restores_a_rich_text_by_a_change_of_its_own_and_undoes_it(
         input=json.dumps(asked),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=4 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
