@@ -91,7 +91,9 @@ def test_an_editor_restores_by_a_change_of_its_own_and_undoes_it(room: Room, pro
     assert room.tell("undo", mine)
     now = room.converge()["content"]
     assert rest_of(now) == rest_of(before)
-    assert text_of(now) == "typed since " + text_of(before)
+    # Before or behind what comes back at the same place, as Yjs decides.
+    assert text_of(now).replace("typed since ", "", 1) == text_of(before)
+    assert text_of(now).count("typed since ") == 1
 
 
 @each_provider
