@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,33 @@ def test_a_task_that_nobody_waited_for_shows_nothing_of_its_failure(logged: Any)
 def test_those_who_tell_every_step_are_quiet(logged: Any) -> None:
     logging.getLogger("markdown_it.rules_block.heading").debug("entering heading")
     assert logged() == []
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+API_KEY = "collab_" + "k" * 43
+
+
+@pytest.mark.parametrize("token", [JWT, JWT.rpartition(".")[0] + ".", API_KEY])
+@pytest.mark.parametrize(
+    "line", ["{}", "/d/{}/content", "a={}&b", "x_{}", "collab.token.{}", "{}?"]
+)
+def test_a_token_is_cut_out_wherever_it_is(logged: Any, token: str, line: str) -> None:
+    logging.getLogger("any").info("%s", line.format(token))
+    [told] = logged()
+    before, _, after = line.partition("{}")
+    assert told["message"] == f"{before}[redacted]{after}"
+
+
+@pytest.mark.parametrize("line", ["eyJ", "eyJhello there. And", "collab_" + "k" * 39, "x.eyJ."])
+def test_what_only_looks_like_a_token_stays(logged: Any, line: str) -> None:
+    logging.getLogger("any").info("%s", line)
+    assert [told["message"] for told in logged()] == [line]
+
+
+@pytest.mark.parametrize("piece", ["eyJ", "eyJa", "collab_", "eyJ-collab_", "eyJ.", "eyJa."])
+def test_a_line_takes_time_in_proportion_to_its_length(logged: Any, piece: str) -> None:
+    """As with a path that is made for it: the whole server waits meanwhile."""
+    since = time.perf_counter()
+    logging.getLogger("any").info("/%s", piece * (1_000_000 // len(piece)))
+    assert time.perf_counter() - since < 2
+    assert len(logged()) == 1
