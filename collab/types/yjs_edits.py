@@ -44,19 +44,21 @@ def make(still: Still, edit: TextEdit, client: int) -> Update:
     units = bytearray("".join(runs).encode("utf-16-le"))
     events: list[bytes] = []
     subscription = doc.observe(lambda event: events.append(event.update))
-    with doc.transaction():
-        for change in edit.changes:
-            start, end = change.at, change.at + change.length
-            _check_boundary(units, start)
-            _check_boundary(units, end)
-            first = _bytes_before(units, start)
-            if change.length:
-                removed = units[2 * start : 2 * end].decode("utf-16-le")
-                del text[first : first + len(removed.encode())]
-            if change.text:
-                text.insert(first, change.text)
-            units[2 * start : 2 * end] = change.text.encode("utf-16-le")
-    doc.unobserve(subscription)
+    try:
+        with doc.transaction():
+            for change in edit.changes:
+                start, end = change.at, change.at + change.length
+                _check_boundary(units, start)
+                _check_boundary(units, end)
+                first = _bytes_before(units, start)
+                if change.length:
+                    removed = units[2 * start : 2 * end].decode("utf-16-le")
+                    del text[first : first + len(removed.encode())]
+                if change.text:
+                    text.insert(first, change.text)
+                units[2 * start : 2 * end] = change.text.encode("utf-16-le")
+    finally:
+        doc.unobserve(subscription)  # an observed document is never freed
     return read_update(events[0] if events else EMPTY_UPDATE)
 
 

@@ -285,13 +285,14 @@ class Replica:
         self._staged = None
         self._contributed = {}
         self._doc = _load([self._clean, *self._since])
-        self._events: list[bytes] = []
-        self._subscription = self._doc.observe(partial(_note, self._events))
         self.guard = Guard.of(read_update(self._doc.get_update()))
 
     def _apply(self, updates: Sequence[bytes]) -> bytes | None:
         """Apply in one transaction; what it came to, None if to nothing."""
-        self._events.clear()
+        events: list[bytes] = []
+        # Only for so long: a document that is observed holds its observer, which holds it, and
+        # that circle is none that Python's garbage collector sees.
+        subscription = self._doc.observe(partial(_note, events))
         try:
             with self._doc.transaction():
                 for update in updates:
@@ -300,7 +301,9 @@ class Replica:
             raise
         except BaseException as error:  # pycrdt's panics are no Exceptions
             raise _ApplyFailed from error
-        return self._events[0] if self._events else None
+        finally:
+            self._doc.unobserve(subscription)
+        return events[0] if events else None
 
 
 def _note(events: list[bytes], event: pycrdt.TransactionEvent) -> None:

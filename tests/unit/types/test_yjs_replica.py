@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pycrdt
@@ -11,6 +14,7 @@ import pytest
 from collab.errors import DocumentTooLarge, InvalidOperation, UpdateGap
 from collab.types import Candidate, Placement
 from collab.types.yjs import YJS
+from collab.types.yjs_edits import TextChange, TextEdit
 from collab.types.yjs_replica import Change, Replica, Seed, _ApplyFailed, merge
 
 
@@ -205,3 +209,46 @@ def _varuint(number: int) -> bytes:
         encoded.append(number & 127 | 128)
         number >>= 7
     return bytes([*encoded, number])
+
+
+@contextmanager
+def nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of all pycrdt documents that are made in the block none may be left after it."""
+    made: list[weakref.ref[Any]] = []
+
+    init = pycrdt.Doc.__init__
+
+    def noted(doc: Any, *arguments: Any, **named: Any) -> None:
+        init(doc, *arguments, **named)
+        made.append(weakref.ref(doc))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pycrdt.Doc, "__init__", noted)
+        yield
+    gc.collect()
+    assert made
+    assert [each() for each in made if each() is not None] == []
+
+
+def test_a_replica_that_nobody_needs_any_more_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was done with it: each that stays would take what its document has, for ever."""
+    ada, bob = Editor(), Editor()
+    first, second, other = ada.type("a"), ada.type("b"), bob.type("b")
+    with nothing_stays(monkeypatch):
+        state = YJS.load(YJS.dump(YJS.empty()))
+        commit(state, candidate(first), candidate(other))
+        place(state, candidate(second))
+        place(state, candidate(other))  # the batch is another one: the replica is made anew
+        YJS.settle(state)
+        YJS.render(state, "text")
+        del state
+
+
+def test_a_text_that_is_edited_or_not_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = YJS.empty()
+    commit(state, candidate(Editor().type("abc")))
+    still = YJS.still(state)
+    with nothing_stays(monkeypatch):
+        YJS.text_edit(still, TextEdit("text", (TextChange(0, 1, "x"),)), 7)
+        with pytest.raises(InvalidOperation):
+            YJS.text_edit(still, TextEdit("text", (TextChange(9, 1, "x"),)), 7)
