@@ -14,7 +14,8 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 
-from collab.contents import Contents, Writer, aside, check_yjs
+from collab.aside import aside
+from collab.contents import Contents, Writer, check_yjs
 from collab.errors import (
     DocumentNotFound,
     DocumentTooLarge,

@@ -8,12 +8,12 @@ Knows nothing of HTTP, tokens or rights: who may is asked of the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
-import anyio.to_thread
 import msgspec
 
+from collab.aside import aside
 from collab.errors import (
     BaseAboveHead,
     BelowFloor,
@@ -35,14 +35,9 @@ from collab.types.known import document_type
 from collab.types.yjs import YJS
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
 
-T = TypeVar("T")
-
 _PAGE_COMMITS = 500
 # Past versions that are built at a time.
 _MAX_REPLAYS = 2
-
-# Work on content of this size or more goes to a thread, so that the others are not kept waiting.
-_THREAD_BYTES = 8 * 1024
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -360,10 +355,3 @@ def check_epoch(session: Session, epoch: str) -> None:
 
 def _content_digest(base: int | None, format: str, content: bytes) -> bytes:
     return digest_of(base, b"content:%s:%s" % (format.encode(), content))
-
-
-async def aside(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Call a pure function on values of `size` bytes together: here, or in a thread if large."""
-    if size < _THREAD_BYTES:
-        return function(*arguments)
-    return await anyio.to_thread.run_sync(function, *arguments)

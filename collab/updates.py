@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from collab.contents import Committed, Content, Contents, Writer, aside, check_epoch, check_yjs
+from collab.aside import aside
+from collab.contents import Committed, Content, Contents, Writer, check_epoch, check_yjs
 from collab.errors import DocumentNotFound, InvalidOperation
 from collab.registry import Registry
 from collab.types.yjs import YJS

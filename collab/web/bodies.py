@@ -14,7 +14,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope
 
-from collab.contents import aside
+from collab.aside import aside
 from collab.errors import BodyTooLarge, JsonTooDeep, Malformed, TooLarge
 from collab.protocols.native import MAX_JSON_DEPTH, check_json
 from collab.settings import Settings

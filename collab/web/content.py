@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
-from collab.contents import aside
+from collab.aside import aside
 from collab.errors import Malformed, PreconditionFailed, PreconditionRequired
 from collab.protocols.native import MAX_INTEGER
 from collab.updates import Updates

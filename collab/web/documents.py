@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from collab.contents import aside
+from collab.aside import aside
 from collab.errors import InvalidContent
 from collab.protocols.native import MAX_INTEGER
 from collab.web import schemas

@@ -6,7 +6,8 @@ import base64
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from collab.contents import Committed, aside
+from collab.aside import aside
+from collab.contents import Committed
 from collab.errors import UpdateGap
 from collab.updates import Updates
 from collab.web import problems, schemas
