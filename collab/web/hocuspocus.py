@@ -81,7 +81,7 @@ class Conversation:
         first = await self._first()
         async with anyio.create_task_group() as tasks:
             try:
-                await self._route(hocuspocus.decode_client(first), len(first), tasks)
+                await self._route(*first, tasks)
                 while True:
                     await self._wire.hear(self._take)
                     kept, self._kept = self._kept, None
@@ -94,10 +94,16 @@ class Conversation:
             finally:
                 tasks.cancel_scope.cancel()
 
-    async def _first(self) -> bytes:
+    async def _first(self) -> _Framed:
+        """The first frame that is about a document: a ping says nothing of who the client is."""
         seconds = self._settings.hello_seconds
         with anyio.move_on_after(seconds):
-            return await self._wire.receive()
+            while True:
+                frame = await self._wire.receive()
+                heard = hocuspocus.decode_client(frame)
+                if isinstance(heard, hocuspocus.FromClient):
+                    return heard, len(frame)
+                await self._answer_ping(heard)
         raise HelloTimeout(f"nothing was said within {seconds:g} seconds")
 
     def _take(self, frame: bytes) -> bool:
@@ -117,12 +123,16 @@ class Conversation:
 
     async def _route(self, heard: hocuspocus.Decoded, size: int, tasks: TaskGroup) -> None:
         match heard:
-            case hocuspocus.Ping():
-                await self._wire.send(hocuspocus.encode_pong())
             case hocuspocus.FromClient(address=address, message=message):
                 if len(address) > _MAX_ADDRESS:
                     raise Malformed(f"an address has at most {_MAX_ADDRESS} characters")
                 await self._hand_over(address, message, size, tasks)
+            case _:
+                await self._answer_ping(heard)
+
+    async def _answer_ping(self, heard: hocuspocus.Ping | hocuspocus.Pong) -> None:
+        if isinstance(heard, hocuspocus.Ping):
+            await self._wire.send(hocuspocus.encode_pong())
 
     async def _hand_over(self, address: str, message: Heard, size: int, tasks: TaskGroup) -> None:
         channel = self._channels.get(address)
