@@ -196,3 +196,24 @@ def test_y_websocket_over_the_quota_does_not_come_back_for_ever(
     driver.call("converge", clients=["bob", "eve"], seconds=PATIENCE)
     assert room.status("bob")["opened"] == room.status("eve")["opened"] == 1
     assert stored(room, driver) == "unaffected"
+
+
+@pytest.mark.parametrize("provider", HOCUSPOCUS)
+def test_hocuspocus_over_the_quota_does_not_come_back_for_ever(
+    room: Room, driver: Driver, provider: str
+) -> None:
+    for name in ("ada", "bob", "eve"):
+        join(room, name, provider)
+    room.tell("insert", "ada", text="x" * TOO_MUCH)
+    [closed, *_] = happened(room, "ada", "close", 1)
+    assert closed["code"] == 4413
+    status = room.tell("observe", "ada", seconds=WATCHED_SECONDS)
+    # It comes back, brings it again, is told that it is not saved, and stays.
+    assert (status["opened"], status["connected"], status["refused"]) == (2, True, 2)
+    assert status["hasUnsyncedChanges"]
+    assert status["sentBytes"] < 3 * TOO_MUCH
+
+    room.tell("insert", "bob", text="unaffected")
+    driver.call("converge", clients=["bob", "eve"], seconds=PATIENCE)
+    assert room.status("bob")["opened"] == room.status("eve")["opened"] == 1
+    assert stored(room, driver) == "unaffected"
