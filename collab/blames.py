@@ -12,8 +12,9 @@ from typing import Any
 import anyio
 import msgspec
 
+from collab.aside import aside
 from collab.blame_log import BlameLog, marked
-from collab.contents import Contents, Found, aside
+from collab.contents import Contents, Found
 from collab.errors import (
     BaseAboveHead,
     BelowFloor,

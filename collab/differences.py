@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from collab.contents import Contents, Found, aside
+from collab.aside import aside
+from collab.contents import Contents, Found
 from collab.errors import DocumentNotFound, WrongType
 from collab.ot.delta import Delta
 from collab.ot.diff import diff

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from collab.contents import Committed, Contents, Writer, aside, check_epoch
+from collab.aside import aside
+from collab.contents import Committed, Contents, Writer, check_epoch
 from collab.errors import BelowFloor, DocumentNotFound, VersionUnavailable
 from collab.registry import Registry
 from collab.session import Session

@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from collab.contents import Contents, aside
+from collab.aside import aside
+from collab.contents import Contents
 from collab.differences import Pair
 from collab.errors import (
     BelowFloor,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from collab.aside import aside
 from collab.blames import Blame, Blames, Run
-from collab.contents import aside
 from collab.formats import attributed
 from collab.formats.attributed import Piece
 from collab.ledger import Attribution

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from collab.contents import aside
+from collab.aside import aside
 from collab.differences import Differences, Pair
 from collab.formats import attributed
 from collab.formats.attributed import Piece
