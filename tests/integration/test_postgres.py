@@ -101,6 +101,8 @@ async def test_a_server_is_reached_over_its_socket(postgres: PostgresServer) -> 
     ("parameters", "encrypted"),
     [
         ("?sslmode=disable", False),
+        ("?sslmode=allow", False),
+        ("?sslmode=prefer", True),
         ("", True),
         ("?sslmode=require", True),
         ("?sslmode=require&connect_timeout=5&keepalives=1&channel_binding=prefer", True),
@@ -117,8 +119,9 @@ async def test_a_certificate_is_verified_when_that_is_asked_for(
     postgres: PostgresServer, url: str
 ) -> None:
     authority = quote(str(postgres.certificate.authority))
-    async with open_store(f"{url}?sslmode=verify-full&sslrootcert={authority}") as store:
-        await make(store, "a")
+    for mode in ("verify-ca", "verify-full"):
+        async with open_store(f"{url}?sslmode={mode}&sslrootcert={authority}") as store:
+            await make(store, mode)
     assert "certificate" in await refusal(f"{url}?sslrootcert=system")
     assert "sslrootcert" in await refusal(f"{url}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem")
 

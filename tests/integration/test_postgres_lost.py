@@ -447,6 +447,34 @@ async def test_an_outsiders_lock_is_not_waited_for_without_end(
         assert await bench.log() == [commit(1)]
 
 
+@within(60)
+async def test_an_append_that_the_database_ends_for_a_deadlock_is_made_again(
+    postgres: PostgresServer,
+) -> None:
+    """An outsider has the second document and then wants the first one, which the group has. It
+    never looks for deadlocks itself, so the group is ended."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    counted = "SELECT FROM pg_stat_database WHERE datname = current_database() AND deadlocks = 1"
+    async with line(postgres, LONG) as bench:
+        [[name]] = await bench.run("SELECT current_database()")
+        await bench.run(f"ALTER DATABASE {name} SET deadlock_timeout = '2500ms'")
+        await bench.store.create(NewDocument("b", "text", "e1", 1))
+        bench.proxy.cut()  # new connections have the new setting
+        outsider = await asyncpg.connect(bench.url)
+        await outsider.execute("SET deadlock_timeout = '1h'")
+        await outsider.execute("BEGIN; SELECT FROM documents WHERE id = 'b' FOR UPDATE")
+
+        async def meanwhile() -> None:
+            await until(lambda: bench.run(waiting))
+            await outsider.execute("SELECT FROM documents WHERE id = 'a' FOR UPDATE")
+            await outsider.close()
+
+        group = [append_of(2), Append("b", "e1", 0, (commit(1),))]
+        assert await result_of(lambda: bench.store.append(group), meanwhile) == [OK, OK]
+        await until(lambda: bench.run(counted))
+        assert await bench.log() == [commit(1), commit(2)]
+
+
 # All of it together ------------------------------------------------------------------------------
 
 
