@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import asyncpg
 import httpx
 import pytest
 from anyio.to_thread import run_sync
@@ -18,7 +20,7 @@ from anyio.to_thread import run_sync
 from collab_client import Channel, ChannelClosed
 from collab_client.channel import websocket_opener
 from tests.integration.process import ServerProcess, server
-from tests.integration.seats import WRITING_KINDS, seat, type_for
+from tests.integration.seats import WRITING_KINDS, EventsSeat, seat, type_for
 from tests.integration.talk import Talk, dial, http, new_client, seeded_random, within
 from tests.integration.typists import typists
 from tests.proxy import open_proxy
@@ -229,3 +231,73 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
             await people.check(api, "typing")
     record_property("end_seconds", round(seconds, 2))
     assert seconds < END_SECONDS
+
+
+# Over HTTP ----------------------------------------------------------------------------------------
+
+HALF_A_BODY = (
+    b"POST /v1/documents/a/edits HTTP/1.1\r\nHost: collab\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 1000\r\n\r\n{"base":'
+)
+
+
+@asynccontextmanager
+async def locked(url: str, id: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """In the block nobody can append to the document; what can be awaited returns when somebody
+    tries."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+    try:
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT FROM documents WHERE id = $1 FOR UPDATE", id)
+
+        async def somebody_waits() -> None:
+            while not await watcher.fetchval(waiting):  # noqa: ASYNC110 - in another process
+                await anyio.sleep(0.01)
+
+        yield somebody_waits
+    finally:
+        await holder.close()
+        await watcher.close()
+
+
+@within(120)
+async def test_requests_under_way_are_answered_and_streams_say_when_to_come_back(
+    tmp_path: Path, postgres: PostgresServer, database: str
+) -> None:
+    """When SIGTERM comes an edit is in the database, and half of a body on its way to the server:
+    the edit is stored and answered, the body is not waited for."""
+    url = postgres.url(database)
+    answers: list[httpx.Response] = []
+    with server(tmp_path, DATABASE_URL=url) as process:
+        async with http(process) as api:
+            await api.create("a", content="x")
+            async with seat(process, "events", "a", None) as reader:
+                assert isinstance(reader, EventsSeat)
+                await reader.join()
+                stuck = socket.create_connection(("127.0.0.1", process.port))
+                stuck.sendall(HALF_A_BODY)
+
+                async def type_over_http() -> None:
+                    edit = {"base": 1, "operation": [{"insert": "y"}]}
+                    answers.append(await api.ask("POST", "/a/edits", json=edit))
+
+                async with anyio.create_task_group() as tasks:
+                    async with locked(url, "a") as somebody_waits:
+                        tasks.start_soon(type_over_http)
+                        await somebody_waits()
+                        began = time.monotonic()
+                        os.kill(process.pid, signal.SIGTERM)
+                        await run_sync(wait_for_line, process, "stopping: SIGTERM")
+                    while (event := await reader.hear())[0] != "goodbye":
+                        pass
+                    assert await run_sync(process.wait) == 0
+                assert time.monotonic() - began < END_SECONDS
+                stuck.close()
+            assert (event[1]["code"], event[1]["retry_after"] > 0) == ("restarting", True)
+            assert [(answer.status_code, answer.json()["version"]) for answer in answers] == [
+                (200, 2)
+            ]
+            await run_sync(process.start)
+            assert await api.content("a") == "yx"
+        assert process.defects() == []
