@@ -117,6 +117,30 @@ class Authority:
             batch.take(request)
         return batch.place(max(now, self.time))
 
+    def bring_forward(self, edits: Sequence[Edit]) -> list[Edit]:
+        """The same edits on what is the head now, as far as that costs no more than one batch may.
+
+        So whoever stages again, because others were faster, rebases over their commits only, and
+        an edit that was young enough when it came does not grow too old. What would be refused, or
+        answered without a place, is left as it is.
+        """
+        reader = _Batch(self, None)
+        forward = list(edits)
+        work = 0
+        for place, edit in enumerate(edits):
+            try:
+                unseen = reader.unseen_of(edit)
+                if not unseen:
+                    continue
+                work += reader.work_of(edit.operation, unseen)
+                if work > _MAX_BATCH_WORK:
+                    break
+                operation = self.type.rebase(edit.operation, unseen)
+            except CollabError:
+                continue
+            forward[place] = msgspec.structs.replace(edit, base=self.version, operation=operation)
+        return forward
+
     def adopt(self, staged: Staged) -> None:
         """Make a staged batch, now durable, the document's newest commits."""
         self.state = self.type.settle(staged.state)
@@ -241,6 +265,19 @@ class _Batch:
         unseen = self._unseen(edit, known)
         return Candidate(edit.operation, unseen, edit.seq > 0, edit.user)
 
+    def unseen_of(self, edit: Edit) -> Sequence[Any] | None:
+        """The operations that it is to be rebased over; None: over none, or it is known already.
+        Raises what it is refused with."""
+        known = self._authority.names.get(edit.author) if edit.seq else None
+        if known is not None and edit.seq <= known.seq:
+            return None
+        return self._unseen(edit, known)
+
+    def work_of(self, operation: Any, unseen: Sequence[Any]) -> int:
+        """What rebasing one over the other costs."""
+        weigh = self._authority.type.weight
+        return len(unseen) * weigh(operation) + sum(map(weigh, unseen))
+
     def _has_room(self, candidate: Candidate) -> bool:
         """Whether placing it too is not too much for one batch; the first always fits."""
         weigh = self._authority.type.weight
@@ -269,8 +306,7 @@ class _Batch:
         if base < oldest:
             raise BelowFloor(base, oldest)
         unseen = self._operations_after(base)
-        weigh = authority.type.weight
-        if len(unseen) * weigh(edit.operation) + sum(map(weigh, unseen)) > _MAX_REBASE_WORK:
+        if self.work_of(edit.operation, unseen) > _MAX_REBASE_WORK:
             raise BelowFloor(base, authority.version)
         return unseen
 

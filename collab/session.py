@@ -377,6 +377,7 @@ class Session:
             while staged.commits and not await self._append(staged):
                 CONFLICTS.inc()
                 await self._see_others()
+                self._bring_forward(submissions)
                 staged = await self._stage(submissions)
             outcomes = staged.outcomes
         except CollabError as error:
@@ -394,6 +395,12 @@ class Session:
             self._inbox.put_back(left)
             BATCH_EDITS.observe(len(submissions))
             COMMIT_SECONDS.observe(perf_counter() - started)
+
+    def _bring_forward(self, submissions: Sequence[Submission]) -> None:
+        """Rebase what is staged again over what others have committed, once and for all."""
+        edits = self._authority.bring_forward([each.edit for each in submissions])
+        for submission, edit in zip(submissions, edits, strict=True):
+            submission.edit = edit
 
     async def _stage(self, submissions: list[Submission]) -> Staged:
         """Stage against the newest state; reads the log first where an edit's base asks for it."""
@@ -442,13 +449,14 @@ class Session:
             self._advanced()
 
     async def _see_others(self) -> None:
-        """Apply what was committed in our place: as far as news has brought it, or else all of it.
+        """Apply what was committed in our place: as far as news has brought it, or else all of it,
+        as also if somebody waits for that.
 
         If that was not all of it, the next append conflicts too.
         """
         before = self.version
         await self._take_heard()
-        if self.version == before:
+        if self.version == before or self._refreshing:
             await self._catch_up()
 
     async def _catch_up(self, *, to_head: bool = False) -> None:

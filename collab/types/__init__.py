@@ -79,6 +79,11 @@ class DocumentType(Protocol):
         """The operation for the log and the streams: one JSON value."""
         ...
 
+    def rebase(self, operation: Any, unseen: Sequence[Any]) -> Any:
+        """The operation as it has to be after `unseen`, each made on what those before it have
+        left; raises InvalidOperation. Over some now and the rest later it is the same."""
+        ...
+
     def place(self, state: Any, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
         """Rebase each candidate over what its author had not seen and over those before it (what
         is committed goes first where both insert), and apply what fits.

@@ -68,8 +68,11 @@ class DeltaType:
     def encode(self, operation: Delta) -> bytes:
         return _encoder.encode(operation)
 
-    def place(self, state: Rope, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
+    def rebase(self, operation: Delta, unseen: Sequence[Delta]) -> Delta:
         """Over each commit in turn, never over a composition of them: the two differ."""
+        return transform_over(unseen, operation, True)
+
+    def place(self, state: Rope, candidates: Sequence[Candidate], *, max_bytes: int) -> Placement:
         placed: list[Delta] = []
         commits: list[tuple[Delta, tuple[int]]] = []
         refused: dict[int, CollabError] = {}
@@ -77,8 +80,8 @@ class DeltaType:
             operation: Delta = candidate.operation
             try:
                 if candidate.unseen is not None:
-                    operation = transform_over(candidate.unseen, operation, True)
-                    operation = transform_over(placed, operation, True)
+                    operation = self.rebase(operation, candidate.unseen)
+                    operation = self.rebase(operation, placed)
                 after = state.apply(operation)
             except InvalidOperation as error:
                 refused[index] = error

@@ -52,6 +52,10 @@ class YjsType:
     def encode(self, operation: Change) -> bytes:
         return _change_encoder.encode(operation)
 
+    def rebase(self, operation: object, unseen: Sequence[object]) -> object:
+        """The same: updates commute."""
+        return operation
+
     def place(
         self, state: Replica, candidates: Sequence[Candidate], *, max_bytes: int
     ) -> Placement:

@@ -324,3 +324,70 @@ def test_history_that_the_tail_has_moved_past_is_not_sliced_short() -> None:
     staged_with = made.stage([edit("bob", 1, 2, insert("!", at=2))], 1, stale)
     assert isinstance(staged_with, Staged)
     assert refusal(staged_with.outcomes[0]) is BelowFloor
+
+
+# Staging again ------------------------------------------------------------------------------------
+
+
+def forward(made: Authority, *requests: Request) -> list[Request]:
+    edits = made.bring_forward([request.edit for request in requests])
+    return [Request(edit, permitted=True) for edit in edits]
+
+
+def test_what_is_brought_forward_gets_the_same_place_as_if_it_were_not() -> None:
+    made = authority(text="abc")
+    waiting = [edit("ada", 1, 1, insert("X", at=1)), edit("bob", 1, 1, insert("Y", at=3))]
+    step_by_step = waiting
+    for version in range(1, 5):
+        commit(made, edit("eve", version, made.version, insert("e", at=version)))
+        direct = stage(made, *waiting)
+        brought = forward(made, *waiting)
+        assert [each.edit.base for each in brought] == [made.version] * 2
+        assert stage(made, *brought) == direct
+        step_by_step = forward(made, *step_by_step)
+        assert stage(made, *step_by_step) == direct
+
+
+def test_what_was_young_enough_when_it_came_does_not_grow_too_old() -> None:
+    made = authority(text="abc", tail_commits=10)
+    waiting = [edit("ada", 1, 1, insert("X", at=3))]
+    for version in range(1, 100):
+        commit(made, edit("eve", version, made.version, insert("e")))
+        waiting = forward(made, *waiting)
+    [outcome] = stage(made, *waiting).outcomes
+    assert isinstance(outcome, Placed)
+
+
+def test_what_is_refused_or_known_is_not_brought_forward() -> None:
+    made = authority(text="abc")
+    own = edit("ada", 1, 1, insert("X"))
+    commit(made, own)
+    commit(made, edit("eve", 1, 2, insert("e")))
+    above = edit("bob", 1, 9, insert("Y"))
+    below_own = edit("ada", 2, 1, insert("Z"))
+    anywhere = edit("cy", 1, None, insert("Z"))
+    assert forward(made, own, above, below_own, anywhere) == [own, above, below_own, anywhere]
+    outcomes = stage(made, *forward(made, own, above)).outcomes
+    assert isinstance(outcomes[0], Placed)
+    assert outcomes[0].version == 2
+    assert isinstance(outcomes[1], BaseAboveHead)
+    assert isinstance(stage(made, *forward(made, below_own)).outcomes[0], BaseBelowOwnCommit)
+
+
+def test_an_own_commit_that_comes_after_it_was_brought_forward_refuses_it_all_the_same() -> None:
+    made = authority(text="abc")
+    [waiting] = forward(made, edit("ada", 2, 1, insert("X")))
+    commit(made, edit("ada", 1, 1, insert("first ")))
+    assert isinstance(stage(made, *forward(made, waiting)).outcomes[0], BaseBelowOwnCommit)
+
+
+def test_no_more_is_brought_forward_than_one_batch_may_cost() -> None:
+    made = authority(text="abc")
+    for version in range(1, 50):
+        commit(made, edit("eve", version, made.version, insert("e")))
+    long = insert("x" * 512 * 1000)
+    waiting = [edit(f"a{number}", 1, 1, long) for number in range(100)]
+    brought = [each.edit.base for each in forward(made, *waiting)]
+    assert brought[0] == made.version
+    assert brought[-1] == 1
+    assert set(brought) == {made.version, 1}

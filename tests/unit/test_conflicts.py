@@ -9,9 +9,10 @@ import anyio
 import pytest
 
 from collab.storage import Append, AppendResult
+from collab.words import author_of
 from tests.simulation import virtual
 from tests.unit.linked import Nodes, settled, two_nodes
-from tests.unit.nodes import text_of
+from tests.unit.nodes import allowed, edit, insert, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -73,3 +74,43 @@ async def test_a_conflict_of_which_only_a_part_was_heard_is_read_to_its_end() ->
             await nodes.write(0, "A")
         assert nodes.sessions[1].version == 3
         assert text_of(nodes.sessions[1]) == "bAa"
+
+
+@asynccontextmanager
+async def outrun(nodes: Nodes, times: int) -> AsyncIterator[None]:
+    """While in the block, each of the first appends of the author `slow` comes too late."""
+    append = nodes.store.append
+    left = times
+
+    async def append_late(batches: Sequence[Append]) -> list[AppendResult]:
+        nonlocal left
+        if batches[0].commits[0].credits[0].author == author_of("slow") and left > 0:
+            left -= 1
+            await anyio.sleep(0.01)
+            await nodes.write(0, "a")
+        return await append(batches)
+
+    nodes.store.append = append_late  # type: ignore[method-assign]
+    yield
+    nodes.store.append = append  # type: ignore[method-assign]
+
+
+async def test_an_edit_that_others_are_faster_than_again_and_again_does_not_grow_too_old() -> None:
+    async with two_nodes(max_rebase_commits=5) as nodes, outrun(nodes, 20):
+        slow = edit(nodes.sessions[1], "slow", 1, 0, insert("b"))
+        placed = await nodes.sessions[1].edit(slow, allowed)
+        assert placed.version == 21
+        assert text_of(nodes.sessions[1]) == "a" * 20 + "b"
+
+
+async def test_who_comes_in_does_not_wait_until_others_are_slower_for_once() -> None:
+    async with two_nodes() as nodes, outrun(nodes, 100_000), anyio.create_task_group() as tasks:
+        session = nodes.sessions[1]
+        tasks.start_soon(session.edit, edit(session, "slow", 1, 0, insert("b")), allowed)
+        await anyio.sleep(0.1)
+        before = nodes.sessions[0].version
+        assert before > 0
+        with anyio.fail_after(1):
+            await session.refresh()
+        assert session.version >= before
+        tasks.cancel_scope.cancel()
