@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import structlog
@@ -265,7 +266,9 @@ class Registry:
         if loaded is None:
             raise DocumentNotFound
         type = document_type(loaded.document.type)
-        announce = {} if self._relay is None else {"committed": self._relay.committed}
+        tell: dict[str, Any] = {}
+        if self._relay is not None:
+            tell = {"committed": self._relay.committed, "outrun": self._relay.outrun}
         return Session(
             id,
             loaded.document.epoch,
@@ -276,7 +279,7 @@ class Registry:
             inbox_edits=self.settings.inbox_edits,
             now=self.now,
             progressed=self._snapshotter.consider,
-            **announce,
+            **tell,
         )
 
     async def _create(self, id: str, type: str) -> None:

@@ -6,6 +6,7 @@ itself: the session and the poller look for themselves. Knows nothing of how new
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Protocol
@@ -22,6 +23,7 @@ from collab.bus.news import (
     News,
     Present,
     Said,
+    Turn,
     decode,
     encode,
 )
@@ -127,6 +129,11 @@ class Relay:
         sent = tuple(commits) if size <= _MAX_COMMIT_BYTES else ()
         self._publish(session.id, Committed(self._node, session.epoch, commits[-1].version, sent))
 
+    def outrun(self, session: Session, seconds: float) -> None:
+        """Others were faster than the session, which needs so long to try again."""
+        turn = Turn(self._node, session.epoch, math.ceil(seconds * 1000))
+        self._publish(session.id, turn)
+
     def deleted(self, document: str) -> None:
         """The document was deleted."""
         self._publish(document, Deleted(self._node))
@@ -181,7 +188,10 @@ class Relay:
             case Committed() | Present() | Said() | Asking() if news.epoch != session.epoch:
                 if isinstance(news, Committed):
                     self._look([session.id])  # of another epoch: one of the two is gone
-            case Committed(version=version, commits=commits):
+            case Turn(node=node, epoch=session.epoch, milliseconds=milliseconds):
+                session.turns.asked(node, milliseconds / 1000, anyio.current_time())
+            case Committed(node=node, version=version, commits=commits):
+                session.turns.taken(node)
                 if _is_run(commits, version):
                     session.hear(version, commits)
                 else:

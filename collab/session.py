@@ -33,6 +33,7 @@ from collab.messages import MessageBoard
 from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
 from collab.presence import Presence, PresenceBoard
 from collab.storage import Append, AppendResult
+from collab.turns import Turns
 from collab.types import DocumentType
 from collab.wakeup import Wakeup
 from collab.words import Commit, Edit, Snapshot
@@ -44,6 +45,9 @@ _FRAME_COMMITS = 1000
 _FRAME_BYTES = 256 * 1024
 # Frames kept for followers with the same cursor; readers that are behind fall into step soon.
 _FRAMES_KEPT = 16
+# What is asked for when others were faster: when they hear of it, the next attempt may be on its
+# way already, and too late.
+_ATTEMPTS = 2
 # What a client may be behind and get as commits; beyond it the contents are the shorter way.
 _RESUME_BYTES = 1024 * 1024
 
@@ -74,11 +78,13 @@ class Session:
         now: Callable[[], int],
         progressed: Callable[[Session], None],
         committed: Callable[[Session, Sequence[Commit]], None] = lambda session, commits: None,
+        outrun: Callable[[Session, float], None] = lambda session, seconds: None,
     ) -> None:
         self.id = id
         self.epoch = epoch
         self.presence = PresenceBoard(now)
         self.messages = MessageBoard()
+        self.turns = Turns()
         self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.snapshot_version = snapshot_version
         self.ended: CollabError | None = None
@@ -88,6 +94,7 @@ class Session:
         self._now = now
         self._progressed = progressed
         self._committed = committed
+        self._outrun = outrun
         self._heard = Heard()
         self._inbox = Inbox(inbox_edits)
         self._known_head = authority.version
@@ -349,16 +356,31 @@ class Session:
                 if self._is_behind():
                     await self._catch_up()
             # However often there is something to catch up with, edits have their turn too.
-            if self._inbox:
+            others_first = self._others_first()
+            if self._inbox and not others_first:
                 await self._gather()
                 if self._inbox:  # nobody has ended the session meanwhile
                     await self._commit(self._inbox.take())
             elif not behind:
-                await self._wakeup.wait()
+                await self._something_new(others_first)
 
     def _is_behind(self) -> bool:
         """Whether somebody waits for what the log has, or news tells of more than is here."""
         return bool(self._refreshing) or self._known_head > self.version
+
+    def _others_first(self) -> float:
+        """For how many seconds what waits here lets other nodes go first."""
+        if not self._inbox or self._closing:
+            return 0.0
+        return self.turns.wait(self._loop.time())
+
+    async def _something_new(self, seconds: float) -> None:
+        """Wait to be woken; for so long at most, if that is not 0."""
+        if not seconds:
+            await self._wakeup.wait()
+            return
+        with anyio.move_on_after(seconds):
+            await self._wakeup.wait()
 
     async def _gather(self) -> None:
         """Let the batch grow for two turns of the loop: one sends what is new to the followers, in
@@ -373,9 +395,12 @@ class Session:
         outcomes: Sequence[Outcome | None] = [unknown] * len(submissions)
         started = perf_counter()
         try:
+            began = self._loop.time()
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
                 CONFLICTS.inc()
+                self._outrun(self, _ATTEMPTS * (self._loop.time() - began))
+                began = self._loop.time()
                 await self._see_others()
                 self._bring_forward(submissions)
                 staged = await self._stage(submissions)

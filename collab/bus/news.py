@@ -31,6 +31,15 @@ class Committed(msgspec.Struct, frozen=True, tag="c", array_like=True):
     commits: tuple[Commit, ...]
 
 
+class Turn(msgspec.Struct, frozen=True, tag="t", array_like=True):
+    """Others were faster than this node, which has something to commit; it needs so long to try
+    again, and others may let it go first."""
+
+    node: Name
+    epoch: Name
+    milliseconds: Number
+
+
 class Deleted(msgspec.Struct, frozen=True, tag="d", array_like=True):
     """The document has been deleted, some epoch of it at least."""
 
@@ -89,7 +98,7 @@ class Said(msgspec.Struct, frozen=True, tag="m", array_like=True):
     text: bool
 
 
-News: TypeAlias = Committed | Deleted | AccessChanged | Asking | Present | Said
+News: TypeAlias = Committed | Turn | Deleted | AccessChanged | Asking | Present | Said
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[News] = msgspec.msgpack.Decoder(News)

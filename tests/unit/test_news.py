@@ -15,6 +15,7 @@ from collab.bus.news import (
     News,
     Present,
     Said,
+    Turn,
     decode,
     encode,
 )
@@ -23,6 +24,7 @@ from collab.words import Commit, Credit
 ALL: list[News] = [
     Committed("n", "e", 7, (Commit(7, 5, (Credit("a", 1, None, b"\x00"),), b"[]"),)),
     Committed("n", "e", 7, ()),
+    Turn("n", "e", 50),
     Deleted("n"),
     AccessChanged("n", 2**53 - 1),
     Asking("n", "e"),
@@ -61,5 +63,6 @@ def test_a_damaged_byte_never_raises(news: News, position: int, value: int) -> N
 def test_numbers_and_names_out_of_bounds_are_no_news() -> None:
     assert decode(encode(AccessChanged("n", 2**53))) is None
     assert decode(encode(AccessChanged("n", -1))) is None
+    assert decode(encode(Turn("n", "e", -1))) is None
     assert decode(encode(Deleted("n" * 1001))) is None
-    assert decode(encode(Present("n", "e", (ALL[5].entries[0],) * 10_001, 0))) is None  # type: ignore[union-attr]
+    assert decode(encode(Present("n", "e", (ALL[6].entries[0],) * 10_001, 0))) is None  # type: ignore[union-attr]
