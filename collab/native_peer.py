@@ -38,6 +38,8 @@ from collab.session import Session
 from collab.settings import Settings
 from collab.words import Access, Commit, Edit, author_of, check_client_id, digest_of
 
+_PONG = native.encode(native.Pong())
+
 
 class NativePeer(Peer[str, str]):
     """A connection that has said hello and may read the document."""
@@ -111,6 +113,9 @@ class NativePeer(Peer[str, str]):
                 case native.SendMessage() as message:
                     self._check_signal(len(frame))
                     self._post(message)
+                case native.Ping():
+                    self._check_signal()
+                    self._put(_PONG)
                 case native.Hello():
                     raise Malformed("hello comes once, as the first frame")
         except (NotAllowed, TooLarge) as refusal:

@@ -80,7 +80,11 @@ class SendMessage(msgspec.Struct, frozen=True, tag="message", tag_field="type"):
     body: Any
 
 
-ClientMessage: TypeAlias = Hello | SubmitEdit | SetPresence | SendMessage
+class Ping(msgspec.Struct, frozen=True, tag="ping", tag_field="type"):
+    """Is anybody there? For browsers, which cannot see the websocket's own pings."""
+
+
+ClientMessage: TypeAlias = Hello | SubmitEdit | SetPresence | SendMessage | Ping
 
 
 # From the server ---------------------------------------------------------------------------------
@@ -211,6 +215,10 @@ class Goodbye(msgspec.Struct, frozen=True, tag="goodbye", tag_field="type"):
     retry_after: float
 
 
+class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="type"):
+    """The answer to a ping."""
+
+
 ServerMessage: TypeAlias = (
     Welcome
     | Reset
@@ -221,6 +229,7 @@ ServerMessage: TypeAlias = (
     | AccessChange
     | ErrorReport
     | Goodbye
+    | Pong
 )
 
 
@@ -233,7 +242,7 @@ class _UnreadMessage(msgspec.Struct, frozen=True, tag="message", tag_field="type
     body: msgspec.Raw
 
 
-_FromClient: TypeAlias = Hello | SubmitEdit | _UnreadPresence | _UnreadMessage
+_FromClient: TypeAlias = Hello | SubmitEdit | _UnreadPresence | _UnreadMessage | Ping
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[_FromClient] = msgspec.json.Decoder(_FromClient)
@@ -267,6 +276,8 @@ def decode_client(frame: str) -> ClientMessage:
             return SetPresence(state, version)
         case _UnreadMessage(body=body):
             return SendMessage(body)
+        case Ping():
+            return message
 
 
 def decode_server(frame: str) -> ServerMessage:

@@ -339,6 +339,15 @@ async def test_messages_go_to_the_others_and_are_not_stored() -> None:
         assert made.session().version == 0
 
 
+async def test_a_ping_is_answered_to_its_sender_alone() -> None:
+    async with room() as made:
+        ada, bob = await made.join(ADA), await made.join(BOB)
+        ada.say(native.Ping())
+        assert await ada.next(native.Pong) == native.Pong()
+        ada.say(native.SendMessage("behind it"))
+        assert (await bob.next(native.PeerMessage)).body == "behind it"
+
+
 async def test_a_newer_connection_of_the_same_client_replaces_the_older() -> None:
     async with room() as made:
         old = await made.join(ADA)
