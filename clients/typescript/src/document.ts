@@ -1,0 +1,361 @@
+// A document that others edit at the same time: what users of this package hold in their hands.
+//
+// Owns the user's view: edits, what changed, who is here, what is saved. Knows nothing of frames and
+// reconnects.
+import type { ChannelEnd } from "./channel.js"
+import { type Attributes, Delta, isEmpty, type Op, parseLocal, textOf } from "./delta.js"
+import { type Closed, ClientError, InvalidOperation, ReadOnly } from "./errors.js"
+import { Emitter, type Stop } from "./emitter.js"
+import type { ReplicaEvent } from "./events.js"
+import { type Access, mayWrite } from "./messages.js"
+import { type Peer, Presence } from "./presence.js"
+import type { Replica } from "./replica.js"
+
+/** Where a document stands, for people to see.
+ *
+ * connecting   never welcomed yet: there is nothing to show
+ * saved        everything typed here is durable on the server
+ * saving       something typed here is on its way
+ * offline      no connection; what is typed waits
+ * read-only    connected, without the right to write
+ * closed       the connection has ended for good (`doc.failure`), or the document was closed */
+export type State = "connecting" | "saved" | "saving" | "offline" | "read-only" | "closed"
+
+/** Where unsaved edits are kept besides memory: in this browser, so that they survive a reload; or
+ * not, because it was not asked for, another page of this browser has them, or it cannot be done. */
+export type Storage = "kept" | "off" | "elsewhere" | "failed"
+
+/** A change of the document; `operation` leads from the state before to the one after.
+ *
+ * `author` and `user` are null where it is not one commit of one author: a reset, or an edit of ours
+ * that was taken back. `local`: an edit of our own, made through `edit`; `origin` is what came with it. */
+export interface Change {
+  readonly operation: Delta
+  readonly author: string | null
+  readonly user: string | null
+  readonly epoch: string
+  readonly version: number
+  readonly local: boolean
+  readonly origin: unknown
+}
+
+export interface Message {
+  readonly author: string
+  readonly user: string | null
+  readonly body: unknown
+}
+
+/** An edit that the server refused for good; it is taken back from the document. `operation` is what
+ * was refused, in positions of the log's state at that moment. */
+export class Refused extends ClientError {
+  constructor(
+    code: string,
+    message: string,
+    readonly operation: Delta,
+  ) {
+    super(code, message)
+  }
+}
+
+export interface DocumentEvents {
+  /** The document changed, by us or others. */
+  change: Change
+  /** `doc.state`, `doc.saved` or `doc.storage` is another. */
+  state: State
+  /** The others, or what they show, are not what they were. */
+  presence: ReadonlyMap<string, Peer>
+  access: Access
+  message: Message
+  /** An edit was refused (`Refused`), the connection has ended for good (`Closed`), or the server
+   * reports something else. */
+  error: ClientError
+}
+
+/** What keeps the document in touch, as far as the document has to know. */
+export interface Line {
+  readonly failure: Closed | null
+  readonly trouble: ChannelEnd | null
+  readonly welcomed: boolean
+  start(): void
+  stop(reason?: string): void
+  wake(): void
+  send(frame: string): void
+}
+
+const UNTOLD_REFUSALS = 64
+
+/** An open document; `connect` and `open` make one. Edits are applied at once, and durable when `flush`
+ * returns. Offline, edits go on and wait. Positions are UTF-16 units, as in every string of
+ * JavaScript; an embed counts 1. */
+export class CollabDocument {
+  readonly presence: Presence
+  private readonly emitter = new Emitter<DocumentEvents>()
+  private readonly waiting = new Set<() => void>()
+  private refusals: Refused[] = []
+  private closed = false
+  private shown: { document: Delta; text: string } = { document: new Delta(), text: "" }
+  private told: { state: State; saved: boolean; storage: Storage; access: Access }
+  private storage_: Storage = "off"
+  private ended: Closed | null = null
+
+  constructor(
+    readonly id: string,
+    private readonly replica: Replica,
+    private readonly line: Line,
+  ) {
+    this.presence = new Presence(replica, () => line.wake())
+    this.told = this.standing()
+  }
+
+  // What is ----------------------------------------------------------------------------------------
+
+  /** The text as we see it now, own unsaved edits included; an embed shows as U+FFFC. */
+  get text(): string {
+    const { local } = this.replica
+    if (this.shown.document !== local) this.shown = { document: local, text: textOf(local) }
+    return this.shown.text
+  }
+
+  /** The document as we see it now, as a Delta of inserts. Do not change it. */
+  get contents(): Delta {
+    return this.replica.local
+  }
+
+  /** `text` or `richtext`; empty before the first welcome. */
+  get type(): string {
+    return this.replica.documentType
+  }
+
+  /** Which log `version` counts in: another one after the document was deleted and created. */
+  get epoch(): string {
+    return this.replica.epoch ?? ""
+  }
+
+  /** The newest commit that we have. */
+  get version(): number {
+    return this.replica.version
+  }
+
+  /** Our public name in changes and presence. */
+  get author(): string {
+    return this.replica.author
+  }
+
+  /** What the server last said that we may do. */
+  get access(): Access {
+    return this.replica.access
+  }
+
+  /** All edits that are not durable, as one operation on the newest state of the log. */
+  get unsaved(): Delta {
+    return this.replica.unsaved
+  }
+
+  /** Whether everything typed here is durable on the server, whatever the connection: whether one may
+   * leave. */
+  get saved(): boolean {
+    return this.replica.settled
+  }
+
+  get state(): State {
+    if (this.closed || this.line.failure !== null) return "closed"
+    if (this.replica.epoch === null) return "connecting"
+    if (!this.replica.live) return "offline"
+    if (!mayWrite(this.replica.access)) return "read-only"
+    return this.replica.settled ? "saved" : "saving"
+  }
+
+  get storage(): Storage {
+    return this.storage_
+  }
+
+  /** Why the connection has ended for good; null while it has not. */
+  get failure(): Closed | null {
+    return this.line.failure
+  }
+
+  /** How the last connection ended, to be shown to people; null before any has. */
+  get trouble(): ChannelEnd | null {
+    return this.line.trouble
+  }
+
+  // Editing ----------------------------------------------------------------------------------------
+
+  /** Apply an operation, whose positions are those of the current state. It shows at once.
+   *
+   * `origin` comes back in the change that is told of, so that who made the edit knows it.
+   * Throws InvalidOperation for what does not fit the document or its type, ReadOnly, and Closed once
+   * the connection has ended for good; then nothing is changed. */
+  edit(operation: Delta | readonly Op[], origin: unknown = null): void {
+    this.checkOpen()
+    if (!mayWrite(this.replica.access) && this.replica.epoch !== null) throw new ReadOnly()
+    const parsed = parseLocal(operation)
+    if (this.type === "text" && parsed.ops.some(isRich)) {
+      throw new InvalidOperation("a plain text has neither attributes nor embeds")
+    }
+    if (isEmpty(parsed)) return
+    this.replica.edit(parsed)
+    this.line.wake()
+    const { author, epoch, version } = this
+    this.emitter.emit("change", { operation: parsed, author, user: null, epoch, version, local: true, origin })
+    this.tell()
+  }
+
+  insert(index: number, content: string | Record<string, unknown>, attributes?: Attributes): void {
+    this.replace(index, 0, content, attributes)
+  }
+
+  delete(index: number, length: number): void {
+    this.replace(index, length, "")
+  }
+
+  /** Put `content` in the place of `length` units, as one edit. */
+  replace(
+    index: number,
+    length: number,
+    content: string | Record<string, unknown>,
+    attributes?: Attributes,
+  ): void {
+    const operation = new Delta().retain(position(index)).insert(content, attributes ?? null)
+    this.edit(length === 0 ? operation : operation.delete(position(length)))
+  }
+
+  /** Change attributes of `length` units; null takes one away. Only rich text has any. */
+  format(index: number, length: number, attributes: Attributes): void {
+    this.edit(new Delta().retain(position(index)).retain(position(length), attributes))
+  }
+
+  /** Wait until every edit made so far is durable on the server.
+   *
+   * Offline it waits for the connection, however long. Rejects with Refused if an edit was refused
+   * since the last flush, with ReadOnly if edits wait that may not be sent, and with the Closed that
+   * ended the connection if edits are left. */
+  async flush(): Promise<void> {
+    const target = this.replica.outbox.made
+    while (this.replica.outbox.settled < target) {
+      this.checkOpen()
+      if (this.replica.stuck) throw new ReadOnly()
+      await new Promise<void>((wake) => this.waiting.add(wake))
+    }
+    const [first] = this.refusals.splice(0)
+    if (first !== undefined) throw first
+  }
+
+  // Following --------------------------------------------------------------------------------------
+
+  /** Hear of every such event from now on, until the function that is returned is called. */
+  on<Name extends keyof DocumentEvents>(name: Name, listener: (event: DocumentEvents[Name]) => void): Stop {
+    return this.emitter.on(name, listener)
+  }
+
+  /** Send any JSON value to all peers that are here now. Never stored; throws Offline. */
+  send(body: unknown): void {
+    this.checkOpen()
+    this.line.send(JSON.stringify({ type: "message", body }))
+  }
+
+  /** Go on after the connection has ended for good: signed in again, allowed again. */
+  reconnect(): void {
+    if (this.closed) throw new ClientError("closed", "the document was closed")
+    this.ended = null
+    this.line.start()
+    this.tell()
+  }
+
+  /** Leave the document. What is not saved by then is not sent; `flush` before. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.line.stop()
+    this.tell()
+    this.emitter.clear()
+  }
+
+  // The connection's side --------------------------------------------------------------------------
+
+  /** @internal Take what the replica made of a message. */
+  hear(events: readonly ReplicaEvent[]): void {
+    for (const event of events) {
+      switch (event.type) {
+        case "changed": {
+          const { operation, author, user, epoch, version } = event
+          this.emitter.emit("change", { operation, author, user, epoch, version, local: false, origin: null })
+          break
+        }
+        case "refused": {
+          const refused = new Refused(event.code, event.message, event.operation)
+          if (this.refusals.length < UNTOLD_REFUSALS) this.refusals.push(refused)
+          this.emitter.emit("error", refused)
+          break
+        }
+        case "message":
+          this.emitter.emit("message", { author: event.from, user: event.user, body: event.body })
+          break
+        case "error":
+          this.emitter.emit("error", new ClientError(event.code, event.message))
+          break
+        case "peers":
+          if (this.emitter.hears("presence")) this.emitter.emit("presence", this.presence.peers)
+          break
+        case "saved":
+          if (this.replica.settled) this.replica.company.settled()
+          break
+        case "access":
+        case "goodbye":
+        case "reconnect":
+          break
+      }
+    }
+  }
+
+  /** @internal Whether unsaved edits are kept in this browser has changed. */
+  storedAs(storage: Storage): void {
+    this.storage_ = storage
+    this.tell()
+  }
+
+  /** @internal Something has been heard: tell of what is another now. */
+  tell(): void {
+    const { told } = this
+    const now = this.standing()
+    this.told = now
+    if (told.access !== now.access) this.emitter.emit("access", now.access)
+    if (told.state !== now.state || told.saved !== now.saved || told.storage !== now.storage) {
+      this.emitter.emit("state", now.state)
+    }
+    const { failure } = this.line
+    if (failure !== null && failure !== this.ended) {
+      this.ended = failure
+      this.emitter.emit("error", failure)
+    }
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
+  /** @internal Wait for the first state: the server's, or what was kept here. */
+  async opened(): Promise<void> {
+    while (this.replica.epoch === null) {
+      this.checkOpen()
+      await new Promise<void>((wake) => this.waiting.add(wake))
+    }
+  }
+
+  private standing(): { state: State; saved: boolean; storage: Storage; access: Access } {
+    return { state: this.state, saved: this.saved, storage: this.storage_, access: this.access }
+  }
+
+  private checkOpen(): void {
+    if (this.line.failure !== null) throw this.line.failure
+    if (this.closed) throw new ClientError("closed", "the document was closed")
+  }
+}
+
+function isRich(op: Op): boolean {
+  return op.attributes !== undefined || (op.insert !== undefined && typeof op.insert !== "string")
+}
+
+function position(value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidOperation(`${value} is no position`)
+  return value
+}
