@@ -165,6 +165,12 @@ export class CollabDocument {
     return this.replica.settled ? "saved" : "saving"
   }
 
+  /** Whether `edit` would take an edit now: there is a document, and we may write in it. */
+  get writable(): boolean {
+    const open = !this.closed && this.line.failure === null
+    return open && this.replica.epoch !== null && mayWrite(this.replica.access)
+  }
+
   get storage(): Storage {
     return this.storage_
   }

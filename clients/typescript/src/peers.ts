@@ -75,6 +75,11 @@ export class Company {
   private due = false
   private early = false
 
+  /** What we show, with our selection in what the user sees. */
+  get shown(): { readonly state: unknown; readonly selection: Selection | null } | null {
+    return this.own
+  }
+
   /** Ours (null: nothing) from now on, and again after every reconnect.
    *
    * `selection` is in units of what the user sees; it becomes the key `selection` of `state`, and

@@ -1,6 +1,6 @@
 // Who is here and where their cursors are: the user's view of presence. How positions move is in
 // `peers.ts`.
-import { isRecord } from "./delta.js"
+import { isRecord, same } from "./delta.js"
 import { ClientError, InvalidOperation } from "./errors.js"
 import type { Selection } from "./peers.js"
 import type { Replica } from "./replica.js"
@@ -42,6 +42,15 @@ export class Presence {
     const limit = this.replica.limits?.presence_bytes ?? Number.MAX_SAFE_INTEGER
     if (sizeOf(copy) > limit) throw new ClientError("presence_too_large", `a presence may have ${limit} bytes`)
     this.replica.company.present(copy, this.checked(selection))
+    this.wake()
+  }
+
+  /** Show the same as before, with this selection; nothing is sent if that is where it is anyway. */
+  select(selection: number | Selection | null): void {
+    const { company } = this.replica
+    const checked = this.checked(selection)
+    if (company.shown !== null && same(company.shown.selection, checked)) return
+    company.present(company.shown?.state ?? {}, checked)
     this.wake()
   }
 
