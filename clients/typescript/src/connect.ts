@@ -3,8 +3,12 @@ import { addressOf, type OpenChannel, openWebsocket } from "./channel.js"
 import { Connection, type Token } from "./connection.js"
 import { CollabDocument } from "./document.js"
 import { Unreachable } from "./errors.js"
+import { httpOpener } from "./http_channel.js"
+import { openIndexedQueue } from "./indexed_queue.js"
+import type { OpenQueue } from "./queue.js"
 import { Replica } from "./replica.js"
 import { NativeSpeaker } from "./speaker.js"
+import { Transports } from "./transports.js"
 
 export interface Options {
   /** Make the document, as this type, if there has never been one of that id. */
@@ -16,6 +20,11 @@ export interface Options {
   readonly keepTrying?: boolean
   /** How long `connect` waits for the first welcome (30,000; Infinity: for ever). */
   readonly openMilliseconds?: number
+  /** Keep unsaved edits in this browser, so that they survive a reload. Where people share a browser, say
+   * who it is: each user has queues of their own. */
+  readonly offline?: boolean | { readonly user?: string; readonly openQueue?: OpenQueue }
+  /** Whether to go over HTTP where websockets are blocked (true). */
+  readonly http?: boolean
   /** 16 to 64 of A-Z a-z 0-9 _ -; secret, and for one page at a time. By default a random one. */
   readonly clientId?: string
   /** Another transport, and the source of jitter, for tests. */
@@ -53,19 +62,28 @@ export async function connect(url: string, id: string, options: Options = {}): P
 export function open(url: string, id: string, options: Options = {}): CollabDocument {
   const address = addressOf(url, id)
   const replica = new Replica(options.clientId ?? randomId())
-  const speaker = new NativeSpeaker(replica, options.create ?? null)
+  const socket = options.openChannel ?? openWebsocket
+  const http = (options.http ?? options.openChannel === undefined) ? httpOpener() : undefined
+  const transports = new Transports({ socket, ...(http && { http }) })
+  const speaker = new NativeSpeaker(replica, options.create ?? null, () => transports.way)
   const connection = new Connection(speaker, {
     address,
-    open: () => options.openChannel ?? openWebsocket,
+    open: () => transports.next(speaker.bound),
     token: options.token ?? null,
     keepTrying: options.keepTrying ?? false,
     random: options.random ?? Math.random,
     tell: () => document.tell(),
-    ended: () => undefined,
+    ended: (end, welcomed) => transports.ended(end, welcomed),
   })
   const document = new CollabDocument(id, replica, connection)
   speaker.hear = (events) => document.hear(events)
-  connection.start()
+  if (options.offline) {
+    const { user = "", openQueue = openIndexedQueue } = options.offline === true ? {} : options.offline
+    const name = JSON.stringify([address.base, id, user])
+    void document.keepIn(openQueue(name), speaker).then(() => document.begin())
+  } else {
+    document.begin()
+  }
   return document
 }
 

@@ -9,7 +9,9 @@ import { Emitter, type Stop } from "./emitter.js"
 import type { ReplicaEvent } from "./events.js"
 import { type Access, mayWrite } from "./messages.js"
 import { type Peer, Presence } from "./presence.js"
+import { Keeper, type Queue } from "./queue.js"
 import type { Replica } from "./replica.js"
+import type { Way } from "./transports.js"
 
 /** Where a document stands, for people to see.
  *
@@ -82,6 +84,12 @@ export interface Line {
   send(frame: string): void
 }
 
+/** What sends, as far as keeping has to know: it waits for `keep` before an edit goes out. */
+export interface Sender {
+  keep: (() => Promise<void>) | null
+  via: Way | null
+}
+
 const UNTOLD_REFUSALS = 64
 
 /** An open document; `connect` and `open` make one. Edits are applied at once, and durable when `flush`
@@ -97,6 +105,7 @@ export class CollabDocument {
   private told: { state: State; saved: boolean; storage: Storage; access: Access }
   private storage_: Storage = "off"
   private ended: Closed | null = null
+  private keeper: Keeper | null = null
 
   constructor(
     readonly id: string,
@@ -275,6 +284,7 @@ export class CollabDocument {
     this.line.stop()
     this.tell()
     this.emitter.clear()
+    void this.keeper?.stop()
   }
 
   // The connection's side --------------------------------------------------------------------------
@@ -314,14 +324,48 @@ export class CollabDocument {
     }
   }
 
-  /** @internal Whether unsaved edits are kept in this browser has changed. */
-  storedAs(storage: Storage): void {
+  /** @internal Connect, unless the document was closed meanwhile. */
+  begin(): void {
+    if (!this.closed) this.line.start()
+  }
+
+  /** @internal Keep what is unsaved in this queue, and take over what an earlier page left there. */
+  async keepIn(opening: Promise<Queue | null>, sender: Sender): Promise<void> {
+    try {
+      const queue = await opening
+      if (queue === null) return this.storedAs("elsewhere")
+      const kept = await queue.load().catch((error: unknown) => {
+        queue.release()
+        throw error
+      })
+      if (this.closed) return queue.release()
+      if (kept !== null) {
+        this.replica.restore(kept)
+        sender.via = (kept.outstanding?.via as Way | null | undefined) ?? null
+      }
+      const keeper = new Keeper(
+        queue,
+        kept,
+        () => this.replica.kept(sender.via),
+        (well) => this.storedAs(well ? "kept" : "failed"),
+      )
+      this.keeper = keeper
+      sender.keep = () => keeper.keep()
+      this.storedAs("kept")
+    } catch {
+      this.storedAs("failed")
+    }
+  }
+
+  private storedAs(storage: Storage): void {
+    if (this.storage_ === storage) return
     this.storage_ = storage
     this.tell()
   }
 
   /** @internal Something has been heard: tell of what is another now. */
   tell(): void {
+    void this.keeper?.keep()
     const { told } = this
     const now = this.standing()
     this.told = now

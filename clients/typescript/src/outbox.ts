@@ -110,7 +110,9 @@ export class Outbox {
     this.pending = pending
     this.settled = 0
     this.made = Number(outstanding !== null) + Number(!isEmpty(pending.buffer))
-    this.outstanding = outstanding && { ...outstanding, covers: 1 }
+    if (outstanding === null) return
+    const { seq, base, frame, rewritten } = outstanding
+    this.outstanding = { seq, base, frame, rewritten, covers: 1 }
   }
 
   private write(seq: number, base: number, covers: number, rewritten: boolean): void {

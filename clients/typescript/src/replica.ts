@@ -4,7 +4,7 @@
 // and how unsent text survives commits of others, lost connections and resets. Pure and deterministic:
 // it knows no socket, no clock and no storage. Feed it local operations and the server's messages,
 // send what `toSend` returns.
-import { apply, type Delta, isEmpty, NOTHING } from "./delta.js"
+import { apply, type Delta, isEmpty, NOTHING, parse } from "./delta.js"
 import { ClientError, InvalidOperation, Malformed } from "./errors.js"
 import type { Changed, ReplicaEvent } from "./events.js"
 import {
@@ -22,7 +22,8 @@ import {
 } from "./messages.js"
 import { Outbox, type Outstanding } from "./outbox.js"
 import { Company, type Selection } from "./peers.js"
-import type { Pending } from "./pending.js"
+import { Pending } from "./pending.js"
+import type { Kept } from "./queue.js"
 import { verdictOnEdit } from "./verdicts.js"
 import { readContents, readOperation } from "./wire.js"
 
@@ -57,7 +58,7 @@ export class Replica {
   private canResume = true
 
   constructor(
-    readonly client: string,
+    public client: string,
     firstSeq = 1,
   ) {
     this.outbox = new Outbox(firstSeq)
@@ -107,6 +108,42 @@ export class Replica {
     const edit = mayWrite(this.access) ? this.outbox.next(this.version, frameBytes) : null
     const presence = this.company.toSend(this.synced, this.outbox.pending, this.version)
     return { edit, presence: presence && JSON.stringify(presence) }
+  }
+
+  // Across pages -----------------------------------------------------------------------------------
+
+  /** What the next page needs to send what is not saved; null where everything is. `via`: the way that
+   * the outstanding edit has gone, or is about to. */
+  kept(via: string | null): Kept | null {
+    if (this.epoch === null || this.settled) return null
+    const { outstanding, pending, nextSeq } = this.outbox
+    const { client, author, epoch, version, documentType, access } = this
+    return {
+      ...{ client, author, epoch, version, documentType, access, nextSeq },
+      synced: this.synced.ops,
+      outstanding: outstanding && {
+        seq: outstanding.seq,
+        base: outstanding.base,
+        frame: outstanding.frame,
+        rewritten: outstanding.rewritten,
+        operation: pending.outstanding.ops,
+        via,
+      },
+      buffer: pending.buffer.ops,
+    }
+  }
+
+  /** Go on as the client that left this; before the first connection. */
+  restore(kept: Kept): void {
+    const { client, author, epoch, version, documentType, access } = kept
+    Object.assign(this, { client, author, epoch, version, documentType, access })
+    const { outstanding } = kept
+    const pending = new Pending(parse(outstanding?.operation ?? []), parse(kept.buffer))
+    this.synced = parse(kept.synced)
+    this.local = apply(this.synced, pending.whole)
+    this.outbox.nextSeq = kept.nextSeq
+    this.outbox.restore(pending, outstanding)
+    this.company.trail.restart(version)
   }
 
   // The user ---------------------------------------------------------------------------------------

@@ -7,15 +7,21 @@ import { Malformed } from "./errors.js"
 import type { ReplicaEvent } from "./events.js"
 import { decode, type ServerMessage } from "./messages.js"
 import type { Replica } from "./replica.js"
+import type { Way } from "./transports.js"
 
 export class NativeSpeaker implements Speaker {
   /** Told what the replica made of each message. */
   hear: (events: readonly ReplicaEvent[]) => void = () => undefined
+  /** Writes down what is about to be sent; null where nothing is written. */
+  keep: (() => Promise<void>) | null = null
+  /** The way that the outstanding edit has gone, or is about to. */
+  via: Way | null = null
   private retryAfter = 0
 
   constructor(
     private readonly replica: Replica,
     private readonly create: string | null,
+    private readonly way: () => Way,
   ) {}
 
   get live(): boolean {
@@ -56,10 +62,23 @@ export class NativeSpeaker implements Speaker {
     return reconnect.reason
   }
 
-  speak(send: (frame: string) => void): void {
+  speak(send: (frame: string) => void, current: () => boolean): void {
     const { edit, presence } = this.replica.toSend()
-    if (edit !== null) send(edit.frame)
+    if (edit !== null) {
+      this.via = this.way()
+      if (this.keep === null) send(edit.frame)
+      else void this.keep().then(() => this.sendKept(edit.frame, send, current))
+    }
     if (presence !== null) send(presence)
+  }
+
+  /** The way that the next connection has to take: that of an edit which is out. */
+  get bound(): Way | null {
+    return this.replica.outbox.outstanding === null ? null : this.via
+  }
+
+  private sendKept(frame: string, send: (frame: string) => void, current: () => boolean): void {
+    if (current() && this.replica.outbox.outstanding?.frame === frame) send(frame)
   }
 
   lost(): number {
