@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NODE_DIRS := tests/node tests/compat/node tests/compat/editors tests/e2e/node
+NODE_DIRS := tests/node tests/compat/node tests/compat/editors tests/e2e/node clients/typescript
 PEERS_NODE := tests/bench/peers/node
 SOURCES := collab clients/python tests
 

@@ -1,7 +1,8 @@
-"""Node processes that run the editors' own npm packages, as the tests talk to them.
+"""Node processes that run the editors' own npm packages or our client, as the tests talk to them.
 
 Owns the processes and the lines that go to and fro. What a driver can be told is in
-node/driver.mjs, which knows the providers; nothing here does.
+node/driver.mjs, which knows the providers, or in clients/typescript/tests/driver.mjs; nothing here
+knows them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Refused(AssertionError):
 
 
 class Driver:
-    """A running node/driver.mjs. One thread may use it."""
+    """A running driver. One thread may use it at a time."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -81,11 +82,13 @@ class Driver:
 
 
 @contextmanager
-def running_driver() -> Iterator[Driver]:
+def running_driver(
+    command: Sequence[str] = ("node", "driver.mjs"), folder: Path = NODE_FOLDER
+) -> Iterator[Driver]:
     """A driver, ended at the end. What its clients complain of goes to the test's stderr."""
     with subprocess.Popen(
-        ["node", "driver.mjs"],
-        cwd=NODE_FOLDER,
+        command,
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

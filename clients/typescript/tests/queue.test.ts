@@ -190,6 +190,32 @@ describe("the queue", () => {
     expect([doc.state, await kept()]).toEqual(["saved", null])
   })
 
+  it("that takes its time is waited for: nothing goes out that is not written", async () => {
+    const server = new Server()
+    const writing: { kept: Kept | null; done: () => void }[] = []
+    const open: OpenQueue = () =>
+      Promise.resolve({
+        load: () => Promise.resolve(null),
+        save: (given) => new Promise<void>((done) => writing.push({ kept: given, done })),
+        release: () => undefined,
+      })
+    const { doc } = await opened(server, "", open)
+    doc.insert(0, "x")
+    for (let turn = 0; turn < 3; turn++) {
+      await settle(server)
+      expect(server.text).toBe("")
+      // The first of these was begun before the edit had its frame.
+      if (writing.at(-1)?.kept?.outstanding) break
+      writing.at(-1)?.done()
+    }
+    const [written] = writing.slice(-1)
+    written!.done()
+    await settle(server)
+    expect(server.heard.at(-1)).toBe(written!.kept?.outstanding?.frame)
+    expect(server.text).toBe("x")
+    writing.at(-1)!.done()
+  })
+
   it("is one page's; another one has a client of its own, and says that it keeps nothing", async () => {
     const server = new Server()
     const first = await opened(server)
