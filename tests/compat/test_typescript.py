@@ -18,7 +18,7 @@ import collab_client
 from collab_client import wire
 from tests.compat.driver import Driver, Refused
 from tests.compat.typescript import run_module, run_script, running_client
-from tests.integration.process import ServerProcess, server
+from tests.integration.process import ServerProcess
 from tests.integration.signed import OPERATOR, signed_server, token
 from tests.integration.talk import within
 
@@ -37,13 +37,6 @@ def built() -> None:
 def driver(built: None) -> Iterator[Driver]:
     with running_client() as running:
         yield running
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[ServerProcess]:
-    with server(tmp_path) as running:
-        yield running
-    assert running.defects() == []
 
 
 @pytest.fixture

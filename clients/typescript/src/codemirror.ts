@@ -25,9 +25,10 @@ import {
   WidgetType,
 } from "@codemirror/view"
 import { Delta, lengthOfOp } from "./delta.js"
-import type { Change, CollabDocument } from "./document.js"
+import type { CollabDocument } from "./document.js"
 import type { Stop } from "./emitter.js"
 import { Lag } from "./lag.js"
+import type { Change } from "./news.js"
 import { type Look, lookOf } from "./people.js"
 import type { Peer } from "./presence.js"
 

@@ -9,10 +9,11 @@
 // behind it or gives it a format, so that opening an empty document changes nothing.
 import type Quill from "quill"
 import { apply, checkFits, Delta, lengthOfOp } from "./delta.js"
-import type { Change, CollabDocument } from "./document.js"
+import type { CollabDocument } from "./document.js"
 import type { Stop } from "./emitter.js"
 import { InvalidOperation } from "./errors.js"
 import { Lag } from "./lag.js"
+import type { Change } from "./news.js"
 import { Carets, type CaretsOptions } from "./quill_carets.js"
 
 export interface QuillOptions extends CaretsOptions {
