@@ -15,29 +15,32 @@ import msgspec
 
 from collab.aside import aside
 from collab.errors import (
-    BaseAboveHead,
     BelowFloor,
-    DocumentBroken,
     DocumentNotFound,
     InvalidContent,
     InvalidOperation,
     PreconditionFailed,
     Restarting,
+    Unavailable,
     VersionUnavailable,
     WrongType,
 )
-from collab.loading import load_state, replay
+from collab.loading import load_state
+from collab.milestones import FAR
+from collab.past import Past
 from collab.registry import Registry
 from collab.session import Session
-from collab.storage import PAGE_BYTES, Loaded, Store
+from collab.storage import PAGE_BYTES, Loaded, Nearest, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.types.yjs import YJS
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
 
-_PAGE_COMMITS = 500
 # Past versions that are built at a time.
 _MAX_REPLAYS = 2
+# From further away nothing is replayed for a reader: first there are milestones in between.
+_MAX_REPLAY_COMMITS = 2 * FAR
+_PATIENCE_SECONDS = 10.0
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -99,9 +102,6 @@ class Contents:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
-        self._max_replay_commits = registry.settings.max_rebase_commits * 10
-        # Two snapshots are hardly ever further apart.
-        self._snapshot_reach = registry.settings.snapshot_every * 4
         self._replays = anyio.Semaphore(_MAX_REPLAYS)
 
     async def row(self, id: str) -> Document:
@@ -130,7 +130,7 @@ class Contents:
         """The content at the head or at `version`; of a yjs document perhaps one root only.
 
         Raises DocumentNotFound, UnknownFormat, BaseAboveHead, VersionUnavailable, DocumentBroken,
-        WrongType (a root of another type).
+        Unavailable (milestones are still being written), WrongType (a root of another type).
         """
         found = await self.state(id, version)
         size = found.type.size(found.state)
@@ -203,36 +203,20 @@ class Contents:
         head = Head(document.epoch, document.version)
         return Found(head, type, await load_state(loaded, type))
 
+    async def version_at(self, id: str, time: int) -> Head:
+        """The newest version that was there at `time` (ms since 1970).
+
+        Raises DocumentNotFound, VersionUnavailable (before the document, or dropped since).
+        """
+        return await self._store.version_at(id, time)
+
     async def _past(self, id: str, version: int) -> Found:
         """The state at `version` from what is stored, read a page at a time."""
+        nearest = await self._nearest(id, version)
         async with self._replays:
-            loaded = await self._nearest(id, version)
-            document, snapshot = loaded.document, loaded.snapshot
-            start = snapshot.version if snapshot else 0
-            if version - start > self._max_replay_commits:
-                raise VersionUnavailable(
-                    f"version {version} is {version - start} commits from the nearest snapshot, "
-                    f"{self._max_replay_commits} are replayed at most"
-                )
-            type = document_type(document.type)
-            state = type.load(snapshot.content) if snapshot else type.empty()
-
-            def apply(commit: Commit) -> None:
-                nonlocal state
-                try:
-                    state = type.apply(state, type.decode(commit.operation))
-                except InvalidOperation as error:
-                    raise DocumentBroken(f"commit {commit.version} does not apply") from error
-
-            while start < version:
-                page = await self._store.read(
-                    id, document.epoch, start, min(_PAGE_COMMITS, version - start)
-                )
-                if not page:
-                    raise DocumentBroken(f"the log ends at {start}, before {version}")
-                await replay(apply, page)
-                start = page[-1].version
-            return Found(Head(document.epoch, version), type, state)
+            past = await Past.begin(self._store, nearest)
+            await past.to(version)
+            return Found(Head(past.document.epoch, version), past.type, await past.still())
 
     async def earliest(self, id: str, version: int) -> Found:
         """The state at `version`, or at the oldest after it that can still be built."""
@@ -247,29 +231,23 @@ class Contents:
             head = Head(document.epoch, snapshot.version)
             return Found(head, type, type.load(snapshot.content))
 
-    async def _nearest(self, id: str, version: int) -> Loaded:
-        """The document, and the newest snapshot at or below `version`, None being the beginning;
-        its commits are not to be relied upon.
-
-        The store tells a snapshot only together with the commits after it, so this asks where those
-        are few: after the newest snapshot, and from the one before it to the newest.
+    async def _nearest(self, id: str, version: int) -> Nearest:
+        """What `version` is built from. A history that was written without milestones gets them
+        first, which is waited for, for a while.
         """
-        loaded = await self._load(id)
-        document, newest = loaded.document, loaded.snapshot
-        if version > document.version:
-            raise BaseAboveHead(version, document.version)
-        if newest is None or newest.version <= version:
-            return loaded
-        if newest.version - version <= self._snapshot_reach:
-            earlier = await self._load(id, newest.version - 1)
-            if earlier.snapshot is not None and earlier.snapshot.version <= version:
-                return earlier
-        if document.floor > 0:
-            raise VersionUnavailable(f"no snapshot is kept from before version {version}")
-        return Loaded(document, None, ())
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            while True:
+                nearest = await self._store.nearest(id, version)
+                if nearest is None:
+                    raise DocumentNotFound
+                if version - nearest.version <= _MAX_REPLAY_COMMITS:
+                    return nearest
+                if not await self._registry.archivist.next(id):
+                    break
+        raise Unavailable("the history of this document is being prepared, try again")
 
-    async def _load(self, id: str, at: int | None = None) -> Loaded:
-        loaded = await self._store.load(id, at=at)
+    async def _load(self, id: str) -> Loaded:
+        loaded = await self._store.load(id)
         if loaded is None:
             raise DocumentNotFound
         return loaded

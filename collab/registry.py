@@ -1,7 +1,8 @@
 """The open documents of this node: opened once, shared by all, unloaded when nobody needs them.
 
-Owns the sessions' tasks and the node-wide ones (committer, snapshotter, poller, relay). An entry
-stands in the map before the first await of its opening, so a document is never opened twice.
+Owns the sessions' tasks and the node-wide ones (committer, snapshotter, archivist, poller, relay).
+An entry stands in the map before the first await of its opening, so a document is never opened
+twice.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import anyio
 import structlog
 
+from collab.archivist import Archivist
 from collab.authorizer import Authorizer
 from collab.bus import Bus
 from collab.committer import Committer
@@ -84,8 +86,10 @@ class Registry:
         self.now = now
         self.make_epoch = make_epoch
         self._committer = Committer(store)
+        self.archivist = Archivist(store)
         self._snapshotter = Snapshotter(
             store,
+            self.archivist,
             every_commits=settings.snapshot_every,
             history_days=settings.history_days,
             now=now,
@@ -236,7 +240,7 @@ class Registry:
             entry.closing = True
             if session.ended is None:  # otherwise what it has may not be what is stored
                 session.end(Restarting(self._away_seconds))
-                await self._snapshotter.save(session)
+                await self._snapshotter.save(session, hurried=self._draining)
         except CollabError as error:
             self._broken(entry, error)
         except Exception:
@@ -322,6 +326,7 @@ class Registry:
             self._tasks.start_soon(self.loop_watch.run)
             self._tasks.start_soon(self._committer.run)
             self._tasks.start_soon(self._snapshotter.run)
+            self._tasks.start_soon(self.archivist.run)
             self._tasks.start_soon(self._unload_idle)
             self._tasks.start_soon(self.authorizer.run)
             if self.store.shared:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from collab.archivist import Archivist
 from collab.errors import CollabError
 from collab.measured import store_call
 from collab.session import Session
@@ -26,12 +27,14 @@ class Snapshotter:
     def __init__(
         self,
         store: Store,
+        archivist: Archivist,
         *,
         every_commits: int,
         history_days: float | None,
         now: Callable[[], int],
     ) -> None:
         self._store = store
+        self._archivist = archivist
         self._every_commits = every_commits
         self._history_days = history_days
         self._now = now
@@ -58,24 +61,27 @@ class Snapshotter:
                 if session.ended is None:
                     await self.save(session)
 
-    async def save(self, session: Session) -> None:
+    async def save(self, session: Session, *, hurried: bool = False) -> None:
         """Write a snapshot of committed state if there is something new, and trim behind it.
 
-        Whatever fails is logged: it costs a longer replay, not the document, nor the node.
+        Not `hurried`, it becomes a milestone too if one is due. Whatever fails is logged: it costs
+        a longer replay, not the document, nor the node.
         """
         try:
-            await self._save(session)
+            await self._save(session, hurried)
         except CollabError as error:
             _log.warning("snapshot failed", document=session.id, reason=str(error))
         except Exception:
             _log.exception("snapshot failed", document=session.id)
 
-    async def _save(self, session: Session) -> None:
+    async def _save(self, session: Session, hurried: bool) -> None:
         if session.version > session.snapshot_version:
             snapshot = session.snapshot()
             with store_call("snapshot", document=session.id, bytes=len(snapshot.content)):
                 await self._store.save_snapshot(session.id, session.epoch, snapshot)
             session.snapshot_version = max(session.snapshot_version, snapshot.version)
+            if not hurried:
+                await self._archivist.passed(session.id, session.epoch, snapshot)
         if self._history_days is not None:
             before = self._now() - int(self._history_days * _MS_PER_DAY)
             session.raise_floor(await self._store.trim(session.id, session.epoch, before))

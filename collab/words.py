@@ -78,6 +78,15 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     names: bytes
 
 
+class Milestone(msgspec.Struct, frozen=True, gc=False):
+    """The state at `version`, kept to look back to: the type's dump, packed. No names: nothing goes
+    on from it."""
+
+    version: int
+    time: int
+    content: bytes
+
+
 class Document(msgspec.Struct, frozen=True):
     """A document as the store knows it.
 

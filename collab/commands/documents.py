@@ -85,13 +85,19 @@ def cat(
     version: Annotated[
         int | None, typer.Option(min=0, help="As it was then.", show_default=False)
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="As it was at a moment: RFC 3339 with an offset, or ms.", show_default=False
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
     """Print what is in a document."""
     with Remote(url, token) as remote:
         path = f"/v1/documents/{checked_id(id)}/content"
-        content = remote.get(path, format=format, version=version, root=root).content
+        content = remote.get(path, format=format, version=version, at=at, root=root).content
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from collab.words import Access, Commit, Document, Grant, Head, Snapshot
+from collab.words import Access, Commit, Document, Grant, Head, Milestone, Snapshot
 
 PAGE_BYTES = 1 << 20
 """What a caller of `Store.read` gets at a time unless it asks for another bound."""
@@ -54,6 +54,25 @@ class Loaded(msgspec.Struct, frozen=True):
     commits: tuple[Commit, ...]
 
 
+class Nearest(msgspec.Struct, frozen=True):
+    """What a past version is built from: the newest state kept at or below it (None: empty)."""
+
+    document: Document
+    kept: Snapshot | Milestone | None
+
+    @property
+    def version(self) -> int:
+        """Where replaying starts."""
+        return 0 if self.kept is None else self.kept.version
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """That there is a milestone at `version`, and the bytes it takes."""
+
+    version: int
+    size: int
+
+
 class Polled(msgspec.Struct, frozen=True):
     """Where the logs of some documents stand, and how many changes of grants there have been."""
 
@@ -93,12 +112,27 @@ class Store(Protocol):
         """The document's row; None if there is none or it was deleted."""
         ...
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
-        """What is needed to build the state at version `at` (None: the head).
+    async def load(self, id: str) -> Loaded | None:
+        """What is needed to build the state at the head: the newest snapshot and the commits after.
 
-        The newest snapshot at or below `at`, and the commits after it up to and including `at`.
-        None if the document is absent. Raises DocumentBroken on a gap or undecodable row,
-        BaseAboveHead, and VersionUnavailable when `at` lies in trimmed history.
+        None if the document is absent. Raises DocumentBroken on a gap or undecodable row.
+        """
+        ...
+
+    async def nearest(self, id: str, version: int) -> Nearest | None:
+        """What is needed to build the state at `version`, but for the commits: `read` tells those.
+
+        The newest snapshot or milestone at or below it. None if the document is absent. Raises
+        BaseAboveHead, and VersionUnavailable when what would have to be replayed was trimmed.
+        """
+        ...
+
+    async def version_at(self, id: str, time: int) -> Head:
+        """The newest version that was there at `time` (ms), going by the times of the commits,
+        which never decrease in a log that sessions wrote.
+
+        Raises DocumentNotFound, and VersionUnavailable for a time before the document or in
+        trimmed history.
         """
         ...
 
@@ -134,8 +168,25 @@ class Store(Protocol):
         the document is gone or has another epoch, or its head is below the snapshot."""
         ...
 
+    async def save_milestone(self, id: str, epoch: str, milestone: Milestone) -> bool:
+        """Keep `milestone`; False (and nothing written) if there is one at its version, the
+        document is gone or has another epoch, or the version is above its head or below its floor.
+        """
+        ...
+
+    async def milestones(self, id: str, epoch: str) -> Sequence[Mark]:
+        """Which milestones there are, in order; raises DocumentNotFound if the document is gone or
+        has another epoch."""
+        ...
+
+    async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
+        """Bytes that the commits after + 1 … until take in the log, credits included; raises
+        DocumentNotFound if the document is gone or has another epoch."""
+        ...
+
     async def trim(self, id: str, epoch: str, before: int) -> int:
-        """Drop commits older than `before` (ms), only at or below the newest snapshot.
+        """Drop commits older than `before` (ms), only at or below the newest snapshot, and with
+        them the snapshots and milestones below the floor.
 
         Always a prefix of the log, in one transaction. Returns the floor afterwards; raises
         DocumentNotFound if the document is gone or has another epoch.
@@ -153,7 +204,8 @@ class Store(Protocol):
         ...
 
     async def delete(self, id: str) -> bool:
-        """Erase log, snapshots and metadata; the id stays known as deleted. False if absent.
+        """Erase log, snapshots, milestones and metadata; the id stays known as deleted. False if
+        absent.
 
         Grants stay: like tokens they speak of an id, whether or not there is such a document.
         """

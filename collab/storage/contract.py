@@ -16,7 +16,8 @@ from collab.errors import (
     DocumentBroken,
     VersionUnavailable,
 )
-from collab.words import Commit, Credit, Document, Snapshot
+from collab.storage import Nearest
+from collab.words import Commit, Credit, Document, Head, Milestone, Snapshot
 
 MAX_CODE_POINT = 0x10FFFF
 
@@ -63,29 +64,37 @@ def check_first_commits(commits: Sequence[Commit]) -> None:
         raise ValueError("the first commits of a document are numbered 1, 2, 3 …")
 
 
-def check_target(document: Document, at: int | None) -> int:
-    """The version that a load asks for; raises BaseAboveHead or VersionUnavailable."""
-    if at is None:
-        return document.version
-    if at > document.version:
-        raise BaseAboveHead(at, document.version)
-    if at < document.floor:
-        raise VersionUnavailable(f"the history before version {document.floor} was dropped")
-    return at
-
-
-def check_start(document: Document, snapshot: Snapshot | None, target: int) -> int:
-    """The version that replaying to `target` starts from.
-
-    Between the floor and the oldest snapshot kept there are versions that can be resumed from but
-    not built: VersionUnavailable. The head must always be buildable: DocumentBroken.
-    """
+def check_start(document: Document, snapshot: Snapshot | None) -> int:
+    """The version that replaying to the head starts from; raises DocumentBroken."""
     start = 0 if snapshot is None else snapshot.version
     if start < document.floor:
-        if target == document.version:
-            raise DocumentBroken("the snapshot that the log was trimmed to is missing")
-        raise VersionUnavailable(f"version {target} needs history that was dropped")
+        raise DocumentBroken("the snapshot that the log was trimmed to is missing")
     return start
+
+
+def check_nearest(document: Document, version: int, kept: Snapshot | Milestone | None) -> Nearest:
+    """What `version` is built from, `kept` being the newest state at or below it.
+
+    Between the floor and the oldest state kept there are versions that can be resumed from but not
+    built: VersionUnavailable. Raises BaseAboveHead too.
+    """
+    if version > document.version:
+        raise BaseAboveHead(version, document.version)
+    found = Nearest(document, kept)
+    exact = kept is not None and kept.version == version
+    if version < 0 or (found.version < document.floor and not exact):
+        raise VersionUnavailable(f"version {version} needs history that was dropped")
+    return found
+
+
+def check_moment(document: Document, time: int, version: int, floor_time: int) -> Head:
+    """The head that a document had at `time`, `version` being the newest commit from then that is
+    kept, or the floor; raises VersionUnavailable."""
+    if time < document.created:
+        raise VersionUnavailable("the document was made later than that")
+    if version == document.floor > 0 and time < floor_time:
+        raise VersionUnavailable("the history of that time was dropped")
+    return Head(document.epoch, version)
 
 
 def check_run(commits: Sequence[Commit], after: int, until: int) -> None:

@@ -6,6 +6,7 @@ awaits, so callers of several nodes may share one instance. Knows nothing of ses
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from collab.storage import (
     Append,
     AppendResult,
     Loaded,
+    Mark,
+    Nearest,
     NewDocument,
     NewGrant,
     Polled,
@@ -27,27 +30,32 @@ from collab.storage import (
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
+    check_moment,
+    check_nearest,
     check_run,
     check_start,
-    check_target,
     count_fitting,
     decode_metadata,
+    encode_credits,
     encode_metadata,
     is_run,
 )
-from collab.words import Commit, Document, Grant, Head, Snapshot
+from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
 
 SNAPSHOTS_KEPT = 2
 
 
 @dataclass(slots=True)
 class _Record:
-    """One document: `commits` are those above its floor, `snapshots` the oldest first."""
+    """One document: `commits` are those above its floor, `snapshots` the oldest first, `milestones`
+    by version."""
 
     document: Document
     metadata: str
     commits: list[Commit]
     snapshots: list[Snapshot] = field(default_factory=list)
+    milestones: dict[int, Milestone] = field(default_factory=dict)
+    floor_time: int = 0
 
     def show(self) -> Document:
         """The row, with metadata that its reader may change."""
@@ -117,19 +125,36 @@ class MemoryStore:
         record = self._records.get(id)
         return None if record is None else record.show()
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+    async def load(self, id: str) -> Loaded | None:
         await checkpoint()
         record = self._records.get(id)
         if record is None:
             return None
         document = record.show()
-        target = check_target(document, at)
-        usable = [snapshot for snapshot in record.snapshots if snapshot.version <= target]
-        snapshot = usable[-1] if usable else None
-        start = check_start(document, snapshot, target)
-        commits = record.after(start, target)
-        check_run(commits, start, target)
+        snapshot = record.snapshots[-1] if record.snapshots else None
+        start = check_start(document, snapshot)
+        commits = record.after(start, document.version)
+        check_run(commits, start, document.version)
         return Loaded(document, snapshot, commits)
+
+    async def nearest(self, id: str, version: int) -> Nearest | None:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            return None
+        all: list[Snapshot | Milestone] = [*record.snapshots, *record.milestones.values()]
+        below = [kept for kept in all if kept.version <= version]
+        kept = max(below, key=lambda each: each.version, default=None)
+        return check_nearest(record.show(), version, kept)
+
+    async def version_at(self, id: str, time: int) -> Head:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            raise DocumentNotFound
+        floor = record.document.floor
+        count = bisect_right(record.commits, time, key=lambda commit: commit.time)
+        return check_moment(record.document, time, floor + count, record.floor_time)
 
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         await checkpoint()
@@ -186,6 +211,33 @@ class MemoryStore:
         record.snapshots = [*record.snapshots, snapshot][-SNAPSHOTS_KEPT:]
         return True
 
+    async def save_milestone(self, id: str, epoch: str, milestone: Milestone) -> bool:
+        await checkpoint()
+        record = self._records.get(id)
+        if (
+            record is None
+            or record.document.epoch != epoch
+            or milestone.version in record.milestones
+        ):
+            return False
+        if not record.document.floor <= milestone.version <= record.document.version:
+            return False
+        record.milestones[milestone.version] = milestone
+        return True
+
+    async def milestones(self, id: str, epoch: str) -> Sequence[Mark]:
+        await checkpoint()
+        kept = sorted(self._record(id, epoch).milestones.items())
+        return [Mark(version, len(milestone.content)) for version, milestone in kept]
+
+    async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
+        await checkpoint()
+        return sum(
+            len(commit.operation) + len(encode_credits(commit.credits))
+            for commit in self._record(id, epoch).commits
+            if after < commit.version <= until
+        )
+
     async def trim(self, id: str, epoch: str, before: int) -> int:
         await checkpoint()
         record = self._record(id, epoch)
@@ -195,9 +247,12 @@ class MemoryStore:
         for commit in record.commits:
             if commit.version > newest or commit.time >= before:
                 break
-            floor = commit.version
+            floor, record.floor_time = commit.version, commit.time
         record.commits = record.commits[floor - document.floor :]
         record.snapshots = [kept for kept in record.snapshots if kept.version >= floor]
+        record.milestones = {
+            version: kept for version, kept in record.milestones.items() if version >= floor
+        }
         record.document = msgspec.structs.replace(document, floor=floor)
         return floor
 

@@ -30,17 +30,21 @@ from collab.storage import (
     Append,
     AppendResult,
     Loaded,
+    Mark,
+    Nearest,
     NewDocument,
     NewGrant,
     Polled,
 )
+from collab.storage import postgres_past as past_queries
 from collab.storage import postgres_queries as queries
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
+    check_moment,
+    check_nearest,
     check_run,
     check_start,
-    check_target,
     decode_credits,
     encode_metadata,
     end_of_prefix,
@@ -52,11 +56,12 @@ from collab.storage.postgres_schema import check_database
 from collab.storage.postgres_url import Target
 from collab.storage.postgres_values import (
     bounded,
+    bounded_time,
     pair_until_unstorable,
     storable,
     until_unstorable,
 )
-from collab.words import Commit, Document, Grant, Head, Snapshot
+from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
 
 T = TypeVar("T")
 
@@ -130,21 +135,37 @@ class PostgresStore:
         rows = await self._fetch(queries.GET, id)
         return document_of(rows[0]) if rows else None
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+    async def load(self, id: str) -> Loaded | None:
         if not storable(id):
             return None
-        target = None if at is None else bounded(at)
-        rows = await self._fetch(queries.LOAD, id, target, patience=self._limits.bulky)
+        rows = await self._fetch(queries.LOAD, id, patience=self._limits.bulky)
         if not rows:
             return None
         # Beside the loop, which a long log would keep from everybody else.
         document, above, snapshot, commits = await run_sync(queries.parts_of, rows)
-        until = check_target(document, at)
         if above:
             raise DocumentBroken(f"the log goes on above its head, {document.version}")
-        start = check_start(document, snapshot, until)
-        check_run(commits, start, until)
+        start = check_start(document, snapshot)
+        check_run(commits, start, document.version)
         return Loaded(document, snapshot, commits)
+
+    async def nearest(self, id: str, version: int) -> Nearest | None:
+        rows: Rows = ()
+        if storable(id):
+            values = (id, bounded(version))
+            rows = await self._fetch(past_queries.NEAREST, *values, patience=self._limits.bulky)
+        if not rows:
+            return None
+        return check_nearest(document_of(rows[0]), version, past_queries.kept_of(rows[0]))
+
+    async def version_at(self, id: str, time: int) -> Head:
+        rows: Rows = ()
+        if storable(id):
+            rows = await self._fetch(past_queries.VERSION_AT, id, bounded_time(time))
+        if not rows:
+            raise DocumentNotFound
+        row = rows[0]
+        return check_moment(document_of(row), time, row["low"], row["floor_time"])
 
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         if not batches:
@@ -190,6 +211,28 @@ class PostgresStore:
         values = (id, epoch, *row, queries.SNAPSHOTS_KEPT - 1)
         patience = self._limits.bulky
         return bool(await self._fetch(queries.SAVE_SNAPSHOT, *values, patience=patience))
+
+    async def save_milestone(self, id: str, epoch: str, milestone: Milestone) -> bool:
+        if not storable(id, epoch):
+            return False
+        values = (id, epoch, bounded(milestone.version), milestone.time, milestone.content)
+        patience = self._limits.bulky
+        return bool(await self._fetch(past_queries.SAVE_MILESTONE, *values, patience=patience))
+
+    async def milestones(self, id: str, epoch: str) -> Sequence[Mark]:
+        rows = await self._fetch(past_queries.MILESTONES, id, epoch) if storable(id, epoch) else ()
+        if not rows:
+            raise DocumentNotFound
+        return [Mark(version, size) for version, size in rows if version is not None]
+
+    async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
+        rows: Rows = ()
+        if storable(id, epoch):
+            values = (id, epoch, bounded(after), bounded(until))
+            rows = await self._fetch(past_queries.LOG_BYTES, *values, patience=self._limits.bulky)
+        if not rows:
+            raise DocumentNotFound
+        return int(rows[0]["total"])
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         rows: Rows = ()

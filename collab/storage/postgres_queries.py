@@ -49,10 +49,10 @@ SELECT {ROW} FROM made
 
 IS_DELETED = "SELECT epoch, deleted FROM documents WHERE id = $1"
 
-# $1 id  $2 at (null: the head)
+# $1 id
 LOAD = f"""
 WITH found AS MATERIALIZED (
-    SELECT key, {ROW}, least(version, coalesce($2::bigint, version)) AS target,
+    SELECT key, {ROW},
         EXISTS (
             SELECT FROM commits WHERE document = key AND commits.version > documents.version
         ) AS above
@@ -60,7 +60,7 @@ WITH found AS MATERIALIZED (
 ), newest AS MATERIALIZED (
     SELECT kept.version, kept.time, kept.content, kept.names
     FROM found, snapshots AS kept
-    WHERE kept.document = found.key AND kept.version <= found.target
+    WHERE kept.document = found.key AND kept.version <= found.version
     ORDER BY kept.version DESC LIMIT 1
 )
 SELECT 0 AS kind, version, created AS time, NULL::bytea AS first, NULL::bytea AS second,
@@ -71,7 +71,7 @@ UNION ALL
 SELECT 2, logged.version, logged.time, logged.credits, logged.operation,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM found, commits AS logged
-WHERE logged.document = found.key AND logged.version <= found.target
+WHERE logged.document = found.key AND logged.version <= found.version
     AND logged.version > coalesce((SELECT version FROM newest), 0)
 ORDER BY kind, version
 """
@@ -140,7 +140,10 @@ WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
     ), (SELECT version FROM newest))) AS floor
     FROM head
 ), raised AS (
-    UPDATE documents SET floor = goal.floor FROM goal
+    UPDATE documents SET floor = goal.floor, floor_time = coalesce((
+        SELECT time FROM commits AS logged
+        WHERE logged.document = goal.key AND logged.version = goal.floor
+    ), 0) FROM goal
     WHERE documents.key = goal.key AND goal.floor > goal.old
     RETURNING documents.key, documents.floor
 ), forgotten AS (
@@ -149,6 +152,9 @@ WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
 ), dropped AS (
     DELETE FROM snapshots USING raised
     WHERE snapshots.document = raised.key AND snapshots.version < raised.floor
+), passed AS (
+    DELETE FROM milestones USING raised
+    WHERE milestones.document = raised.key AND milestones.version < raised.floor
 )
 SELECT floor FROM goal
 """
@@ -173,11 +179,13 @@ SET LOCAL lock_timeout = {LOCK_WAIT_MS};
 SET LOCAL idle_in_transaction_session_timeout = {LOCK_WAIT_MS}
 """
 MARK_DELETED = """
-UPDATE documents SET epoch = '', version = 0, floor = 0, metadata = '{}', deleted = TRUE
+UPDATE documents SET epoch = '', version = 0, floor = 0, floor_time = 0, metadata = '{}',
+    deleted = TRUE
 WHERE id = $1 AND NOT deleted RETURNING key
 """
 ERASE = """
-WITH erased AS (DELETE FROM snapshots WHERE document = $1)
+WITH erased AS (DELETE FROM snapshots WHERE document = $1),
+    forgotten AS (DELETE FROM milestones WHERE document = $1)
 DELETE FROM commits WHERE document = $1
 """
 COMMIT = "COMMIT"

@@ -17,6 +17,11 @@ def bounded(number: int) -> int:
     return min(max(number, -1), LARGEST)
 
 
+def bounded_time(time: int) -> int:
+    """The same for times, of which there are some before 1970."""
+    return min(max(time, -LARGEST), LARGEST)
+
+
 def storable(*texts: str) -> bool:
     """Whether a row can hold `texts`: PostgreSQL takes neither NUL nor lone surrogates."""
     return not any(map(_UNSTORABLE.search, texts))

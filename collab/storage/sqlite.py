@@ -1,8 +1,8 @@
 """The store in one SQLite file, for one server process.
 
 Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
-sessions nor queries: those are in `sqlite_queries` and
-`sqlite_grants`.
+sessions nor queries: those are in `sqlite_queries`,
+`sqlite_past` and `sqlite_grants`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from collab.storage import (
     Append,
     AppendResult,
     Loaded,
+    Mark,
+    Nearest,
     NewDocument,
     NewGrant,
     Polled,
 )
 from collab.storage import sqlite_grants as grant_queries
+from collab.storage import sqlite_past as past_queries
 from collab.storage import sqlite_queries as queries
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
-from collab.words import Commit, Document, Grant, Snapshot
+from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
 
 
 class SqliteStore:
@@ -50,8 +53,14 @@ class SqliteStore:
     async def get(self, id: str) -> Document | None:
         return await self._reader.read(lambda sql: queries.get(sql, id))
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
-        return await self._reader.read(lambda sql: queries.load(sql, id, at))
+    async def load(self, id: str) -> Loaded | None:
+        return await self._reader.read(lambda sql: queries.load(sql, id))
+
+    async def nearest(self, id: str, version: int) -> Nearest | None:
+        return await self._reader.read(lambda sql: past_queries.nearest(sql, id, version))
+
+    async def version_at(self, id: str, time: int) -> Head:
+        return await self._reader.read(lambda sql: past_queries.version_at(sql, id, time))
 
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         if not batches:
@@ -70,6 +79,19 @@ class SqliteStore:
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         return await self._writer.write(lambda sql: queries.save_snapshot(sql, id, epoch, snapshot))
+
+    async def save_milestone(self, id: str, epoch: str, milestone: Milestone) -> bool:
+        return await self._writer.write(
+            lambda sql: past_queries.save_milestone(sql, id, epoch, milestone)
+        )
+
+    async def milestones(self, id: str, epoch: str) -> Sequence[Mark]:
+        return await self._reader.read(lambda sql: past_queries.milestones(sql, id, epoch))
+
+    async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
+        return await self._reader.read(
+            lambda sql: past_queries.log_bytes(sql, id, epoch, after, until)
+        )
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before))

@@ -16,7 +16,6 @@ from collab.storage.contract import (
     check_first_commits,
     check_run,
     check_start,
-    check_target,
     count_fitting,
     decode_credits,
     decode_metadata,
@@ -61,6 +60,11 @@ _SNAPSHOT = """
     SELECT version, time, content, names FROM snapshots
     WHERE document = ? AND version <= ? ORDER BY version DESC LIMIT 1
 """
+_RAISE_FLOOR = """
+    UPDATE documents SET floor = ?, floor_time = coalesce((
+        SELECT time FROM commits WHERE version = ? AND document = documents.key
+    ), 0) WHERE key = ?
+"""
 
 
 def _document(row: tuple[Any, ...]) -> Document:
@@ -69,26 +73,26 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def get(sql: sqlite3.Connection, id: str) -> Document | None:
-    found = _find(sql, id)
+    found = find(sql, id)
     return None if found is None else found[1]
 
 
-def _find(sql: sqlite3.Connection, id: str) -> tuple[int, Document] | None:
+def find(sql: sqlite3.Connection, id: str) -> tuple[int, Document] | None:
     """Key and row of a living document."""
     query = f"SELECT {_ROW} FROM documents WHERE id = ? AND NOT deleted"
     row = sql.execute(query, (id,)).fetchone()
     return None if row is None else (row[0], _document(row))
 
 
-def _find_epoch(sql: sqlite3.Connection, id: str, epoch: str) -> tuple[int, Document]:
+def find_epoch(sql: sqlite3.Connection, id: str, epoch: str) -> tuple[int, Document]:
     """The same, only of `epoch`; raises DocumentNotFound."""
-    found = _find(sql, id)
+    found = find(sql, id)
     if found is None or found[1].epoch != epoch:
         raise DocumentNotFound
     return found
 
 
-def _blob(column: object) -> bytes:
+def blob(column: object) -> bytes:
     """SQLite columns take values of any kind; raises DocumentBroken for any but bytes."""
     if type(column) is not bytes:
         raise DocumentBroken("a commit or snapshot is not stored as bytes")
@@ -99,7 +103,7 @@ def _commits(sql: sqlite3.Connection, key: int, after: int, until: int) -> list[
     """All of after + 1 … until; raises DocumentBroken."""
     commits = []
     for version, time, credits, operation in sql.execute(_COMMITS, (key, after, until)):
-        commits.append(Commit(version, time, decode_credits(credits), _blob(operation)))
+        commits.append(Commit(version, time, decode_credits(credits), blob(operation)))
     check_run(commits, after, until)
     return commits
 
@@ -143,26 +147,30 @@ def create(
             )
         assert key is not None
         _add_commits(sql, key, commits)
-        found = _find_epoch(sql, document.id, document.epoch)
+        found = find_epoch(sql, document.id, document.epoch)
     return found[1]
 
 
-def load(sql: sqlite3.Connection, id: str, at: int | None) -> Loaded | None:
+def load(sql: sqlite3.Connection, id: str) -> Loaded | None:
     with transaction(sql, "BEGIN"):  # one view of the three tables
-        found = _find(sql, id)
+        found = find(sql, id)
         if found is None:
             return None
         key, document = found
-        target = check_target(document, at)
         if sql.execute(_ABOVE, (key, document.version)).fetchone():
             raise DocumentBroken(f"the log goes on above its head, {document.version}")
-        row = sql.execute(_SNAPSHOT, (key, target)).fetchone()
-        snapshot = None
-        if row is not None:
-            version, time, content, names = row
-            snapshot = Snapshot(version, time, _blob(content), _blob(names))
-        start = check_start(document, snapshot, target)
-        return Loaded(document, snapshot, tuple(_commits(sql, key, start, target)))
+        snapshot = newest_snapshot(sql, key, document.version)
+        start = check_start(document, snapshot)
+        return Loaded(document, snapshot, tuple(_commits(sql, key, start, document.version)))
+
+
+def newest_snapshot(sql: sqlite3.Connection, key: int, until: int) -> Snapshot | None:
+    """The newest at or below a version; raises DocumentBroken."""
+    row = sql.execute(_SNAPSHOT, (key, until)).fetchone()
+    if row is None:
+        return None
+    version, time, content, names = row
+    return Snapshot(version, time, blob(content), blob(names))
 
 
 def append(sql: sqlite3.Connection, batches: Sequence[Append]) -> list[AppendResult]:
@@ -205,7 +213,7 @@ def read(
     sql: sqlite3.Connection, id: str, epoch: str, after: int, limit: int, max_bytes: int
 ) -> list[Commit]:
     with transaction(sql, "BEGIN"):
-        key, document = _find_epoch(sql, id, epoch)
+        key, document = find_epoch(sql, id, epoch)
         check_cursor(document, after)
         until = min(document.version, after + max(limit, 0))
         lengths = [length for (length,) in sql.execute(_LENGTHS, (key, after, until))]
@@ -216,7 +224,7 @@ def read(
 
 def save_snapshot(sql: sqlite3.Connection, id: str, epoch: str, snapshot: Snapshot) -> bool:
     with transaction(sql):
-        found = _find(sql, id)
+        found = find(sql, id)
         if found is None or found[1].epoch != epoch or snapshot.version > found[1].version:
             return False
         key = found[0]
@@ -240,7 +248,7 @@ def save_snapshot(sql: sqlite3.Connection, id: str, epoch: str, snapshot: Snapsh
 
 def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
     with transaction(sql):
-        key, document = _find_epoch(sql, id, epoch)
+        key, document = find_epoch(sql, id, epoch)
         (newest,) = sql.execute(
             "SELECT coalesce(max(version), 0) FROM snapshots WHERE document = ?", (key,)
         ).fetchone()
@@ -251,9 +259,10 @@ def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
         ).fetchone()
         floor = max(document.floor, newest if young is None else young[0] - 1)
         if floor > document.floor:
-            sql.execute("UPDATE documents SET floor = ? WHERE key = ?", (floor, key))
+            sql.execute(_RAISE_FLOOR, (floor, floor, key))
             sql.execute("DELETE FROM commits WHERE document = ? AND version <= ?", (key, floor))
             sql.execute("DELETE FROM snapshots WHERE document = ? AND version < ?", (key, floor))
+            sql.execute("DELETE FROM milestones WHERE document = ? AND version < ?", (key, floor))
         return int(floor)
 
 
@@ -278,7 +287,7 @@ def set_metadata(sql: sqlite3.Connection, id: str, metadata: dict[str, Any]) -> 
     column = encode_metadata(metadata)
     with transaction(sql):
         sql.execute("UPDATE documents SET metadata = ? WHERE id = ? AND NOT deleted", (column, id))
-        found = _find(sql, id)
+        found = find(sql, id)
     if found is None:
         raise DocumentNotFound
     return found[1]
@@ -293,9 +302,10 @@ def delete(sql: sqlite3.Connection, id: str) -> bool:
             return False
         sql.execute("DELETE FROM commits WHERE document = ?", found)
         sql.execute("DELETE FROM snapshots WHERE document = ?", found)
+        sql.execute("DELETE FROM milestones WHERE document = ?", found)
         sql.execute(
-            "UPDATE documents SET epoch = '', version = 0, floor = 0, metadata = '{}',"
-            " deleted = TRUE WHERE key = ?",
+            "UPDATE documents SET epoch = '', version = 0, floor = 0, floor_time = 0,"
+            " metadata = '{}', deleted = TRUE WHERE key = ?",
             found,
         )
         return True

@@ -120,6 +120,11 @@ class DocumentType(Protocol):
         """The state that `dump` wrote; raises DocumentBroken if it does not decode."""
         ...
 
+    def recall(self, raw: bytes | None) -> Any:
+        """The state that `dump` wrote (None: the empty one), to be replayed, dumped and read but
+        not edited: where that is cheaper than `load`. Raises DocumentBroken."""
+        ...
+
     def contents(self, state: Any) -> bytes:
         """The state as one JSON value: a text, a Delta's array, base64 of a Yjs update."""
         ...

@@ -130,6 +130,9 @@ class DeltaType:
         ) as error:
             raise DocumentBroken(f"a stored {self.name} document does not decode") from error
 
+    def recall(self, raw: bytes | None) -> Rope:
+        return Rope.empty() if raw is None else self.load(raw)
+
     def contents(self, state: Rope) -> bytes:
         """`text`: a JSON string; `richtext`: the Delta's array of inserts."""
         return _encoder.encode(state.to_delta() if self.rich else state.text())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import pycrdt
@@ -18,8 +18,11 @@ from collab.types import Candidate, Placement, yjs_content, yjs_edits, yjs_makin
 from collab.types.yjs_content import FORMATS, Still
 from collab.types.yjs_edits import TextEdit
 from collab.types.yjs_guard import Guard, Update, check_state_vector, read_update
-from collab.types.yjs_replica import Change, Replica, Seed, merge
+from collab.types.yjs_recalled import Recalled
+from collab.types.yjs_replica import EMPTY_UPDATE, Change, Replica, Seed, merge
 from collab.words import Commit
+
+AnyState = TypeVar("AnyState", Replica, Recalled)
 
 _change_encoder = msgspec.json.Encoder()
 _change_decoder = msgspec.json.Decoder(Change)
@@ -75,27 +78,30 @@ class YjsType:
         raw = update.raw if isinstance(update, Update) else b""
         return 1 + (len(raw) >> 7)
 
-    def apply(self, state: Replica, operation: Change) -> Replica:
+    def apply(self, state: AnyState, operation: Change) -> AnyState:
         state.take(operation)
         return state
 
-    def size(self, state: Replica | Still) -> int:
+    def size(self, state: Replica | Recalled | Still) -> int:
         return state.size
 
-    def dump(self, state: Replica) -> bytes:
+    def dump(self, state: Replica | Recalled) -> bytes:
         return _dump_encoder.encode(Change(state.committed(), state.owners))
 
     def load(self, raw: bytes) -> Replica:
-        try:
-            dump = _dump_decoder.decode(raw)
-        except msgspec.MsgspecError as error:
-            raise DocumentBroken("a stored yjs document does not decode") from error
+        dump = _undump(raw)
         return Replica(dump.update, dict(dump.owners))
+
+    def recall(self, raw: bytes | None) -> Recalled:
+        dump = Change(EMPTY_UPDATE) if raw is None else _undump(raw)
+        return Recalled(dump.update, dict(dump.owners))
 
     def contents(self, state: Replica) -> bytes:
         return _json(state.committed())
 
-    def render(self, state: Replica | Still, format: str, root: str | None = None) -> bytes:
+    def render(
+        self, state: Replica | Recalled | Still, format: str, root: str | None = None
+    ) -> bytes:
         """The content; of `root` only, `name` or `name:type`, if one is named."""
         return yjs_content.render(self.still(state), format, root)
 
@@ -121,11 +127,11 @@ class YjsType:
 
     # What HTTP asks for ---------------------------------------------------------------------------
 
-    def still(self, state: Replica | Still) -> Still:
+    def still(self, state: Replica | Recalled | Still) -> Still:
         """What is committed now, to be read in any thread while the document goes on."""
         if isinstance(state, Still):
             return state
-        return Still(state.committed(), state.guard.roots(), state.owners)
+        return Still(state.committed(), state.roots(), state.owners)
 
     def new_client(self, state: Replica) -> int:
         """The id of a Yjs client that has written nothing here."""
@@ -197,6 +203,13 @@ class YjsType:
     def merge(self, commits: Sequence[Commit]) -> bytes:
         """The updates of a run of commits as one."""
         return merge([self.decode(commit.operation).update for commit in commits])
+
+
+def _undump(raw: bytes) -> Change:
+    try:
+        return _dump_decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise DocumentBroken("a stored yjs document does not decode") from error
 
 
 def _json(update: bytes) -> bytes:

@@ -22,7 +22,7 @@ from collab.errors import (
     UpdateGap,
 )
 from collab.types import Candidate, Placement
-from collab.types.yjs_guard import Guard, Update, read_update
+from collab.types.yjs_guard import Guard, RootKind, Update, read_update
 
 Doc: TypeAlias = "pycrdt.Doc[Any]"
 
@@ -88,6 +88,10 @@ class Replica:
             self._since = []
             self._since_bytes = 0
         return self._clean
+
+    def roots(self) -> dict[str, RootKind | None]:
+        """Every root by name, and what it is, as far as that can be told."""
+        return self.guard.roots()
 
     def vector(self) -> bytes:
         """The state vector of what is committed."""

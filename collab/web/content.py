@@ -24,6 +24,7 @@ from collab.web.dependencies import (
     WritingCaller,
 )
 from collab.web.edits import committed_answer
+from collab.web.moments import Moment, version_of
 from collab.words import Head
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["content"], route_class=StrictRoute)
@@ -104,6 +105,7 @@ async def get_content(
         ),
     ] = "text",
     version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    at: Moment = None,
     root: Annotated[
         str | None,
         Query(
@@ -119,7 +121,8 @@ async def get_content(
     ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The content at the newest version, or as it was at `version`."""
+    """The content at the newest version, or as it was at `version`, or at a moment."""
+    version = await version_of(contents, id, version, at)
     vector = None if state_vector is None else _vector_of(state_vector, format)
     if if_none_match is not None:
         head = await contents.head(id)

@@ -21,6 +21,7 @@ from collab.web.dependencies import (
     TheCatalog,
     WritingCaller,
 )
+from collab.web.moments import Moment, version_of
 from collab.web.trials import try_update
 from collab.words import Document, check_document_id
 
@@ -97,8 +98,10 @@ async def copy_document(
     reader: Reader,
     caller: TheCaller,
     version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    at: Moment = None,
 ) -> Response:
-    """Make a document of what another one contains, or contained at `version`."""
+    """Make a document of what another one contains, or contained at `version` or a moment."""
+    version = await version_of(catalog.contents, id, version, at)
     new_id = _new_id(body.id, catalog)
     writer = await caller.maker(new_id)
     document = await catalog.copy(

@@ -23,11 +23,22 @@ from collab.errors import (
     DocumentNotFound,
     VersionUnavailable,
 )
-from collab.storage import Append, AppendResult, Loaded, NewDocument, NewGrant, Polled, Store
+from collab.storage import (
+    Append,
+    AppendResult,
+    Loaded,
+    Mark,
+    Nearest,
+    NewDocument,
+    NewGrant,
+    Polled,
+    Store,
+)
 from collab.storage.connect import open_store
+from collab.storage.contract import encode_credits
 from collab.storage.memory import MemoryStore
 from collab.storage.sqlite import SqliteStore
-from collab.words import ANY, Access, Commit, Credit, Document, Grant, Head, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Document, Grant, Head, Milestone, Snapshot
 from tests.services.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -132,10 +143,16 @@ async def append(store: Store, id: str, first: int, last: int) -> AppendResult:
     return result
 
 
-async def loaded(store: Store, id: str = "a", at: int | None = None) -> Loaded:
-    found = await store.load(id, at)
+async def loaded(store: Store, id: str = "a") -> Loaded:
+    found = await store.load(id)
     assert found is not None
     return found
+
+
+async def nearest(store: Store, version: int, id: str = "a") -> Snapshot | Milestone | None:
+    found = await store.nearest(id, version)
+    assert found is not None
+    return found.kept
 
 
 def ids(documents: Sequence[Document]) -> list[str]:
@@ -459,7 +476,7 @@ async def test_a_poll_takes_many_ids(store: Store) -> None:
 
 async def test_loading_an_absent_document_gives_none(store: Store) -> None:
     assert await store.load("a") is None
-    assert await store.load("a", 3) is None
+    assert await store.nearest("a", 3) is None
     assert await store.get("a") is None
 
 
@@ -470,37 +487,6 @@ async def test_loading_starts_from_the_newest_snapshot(store: Store) -> None:
     assert await store.load("a") == Loaded(document, snapshot(4), commits(5, 6))
     await store.save_snapshot("a", "e1", snapshot(6))
     assert await store.load("a") == Loaded(document, snapshot(6), ())
-
-
-async def test_loading_a_past_version_uses_what_lies_below_it(store: Store) -> None:
-    document = await make(store, head=6)
-    await store.save_snapshot("a", "e1", snapshot(2))
-    await store.save_snapshot("a", "e1", snapshot(4))
-    assert await store.load("a", 0) == Loaded(document, None, ())
-    assert await store.load("a", 1) == Loaded(document, None, commits(1, 1))
-    assert await store.load("a", 2) == Loaded(document, snapshot(2), ())
-    assert await store.load("a", 3) == Loaded(document, snapshot(2), commits(3, 3))
-    assert await store.load("a", 5) == Loaded(document, snapshot(4), commits(5, 5))
-    assert await store.load("a", 6) == Loaded(document, snapshot(4), commits(5, 6))
-
-
-async def test_loading_above_the_head_is_refused(store: Store) -> None:
-    await make(store, head=2)
-    with pytest.raises(BaseAboveHead) as caught:
-        await store.load("a", 3)
-    assert (caught.value.base, caught.value.version) == (3, 2)
-
-
-async def test_loading_from_trimmed_history_is_refused(store: Store) -> None:
-    await make(store, head=8)
-    await store.save_snapshot("a", "e1", snapshot(3))
-    await store.save_snapshot("a", "e1", snapshot(6))
-    assert await store.trim("a", "e1", 1005) == 4
-    for at in (-1, 0, 3, 4, 5):  # 4 can be resumed from, but not built
-        with pytest.raises(VersionUnavailable):
-            await store.load("a", at)
-    assert (await loaded(store, at=6)).snapshot == snapshot(6)
-    assert (await loaded(store, at=7)).commits == commits(7, 7)
 
 
 @pytest.mark.parametrize("lost", [1, 3, 5])
@@ -538,7 +524,7 @@ async def test_a_snapshot_is_never_replaced_by_an_older_or_equal_one(store: Stor
     assert await store.save_snapshot("a", "e1", snapshot(4, b"again")) is False
     assert await store.save_snapshot("a", "e1", snapshot(3)) is False
     assert (await loaded(store)).snapshot == snapshot(4)
-    assert (await loaded(store, at=3)).snapshot is None
+    assert await nearest(store, 3) is None
     assert await store.save_snapshot("a", "e1", snapshot(5)) is True
     assert (await loaded(store)).snapshot == snapshot(5)
 
@@ -561,8 +547,155 @@ async def test_the_newest_two_snapshots_are_kept(store: Store) -> None:
     await make(store, head=4)
     for version in range(1, 5):
         assert await store.save_snapshot("a", "e1", snapshot(version)) is True
-    kept = [(await loaded(store, at=version)).snapshot for version in range(1, 5)]
+    kept = [await nearest(store, version) for version in range(1, 5)]
     assert kept == [None, None, snapshot(3), snapshot(4)]
+
+
+# Looking back ------------------------------------------------------------------------------------
+
+
+def milestone(version: int, mark: bytes = b"") -> Milestone:
+    return Milestone(version, 6000 + version, b"\x00packed" + mark)
+
+
+async def test_a_past_version_is_built_from_what_is_kept_nearest_below_it(store: Store) -> None:
+    document = await make(store, head=8)
+    await store.save_snapshot("a", "e1", snapshot(4))
+    for version in (6, 2):
+        assert await store.save_milestone("a", "e1", milestone(version)) is True
+    assert await store.nearest("a", 0) == Nearest(document, None)
+    kept = [await nearest(store, version) for version in range(1, 9)]
+    two, four, six = milestone(2), snapshot(4), milestone(6)
+    assert kept == [None, two, two, four, four, six, six, six]
+    assert (await loaded(store)).snapshot == snapshot(4), "nobody goes on from a milestone"
+
+
+async def test_of_a_snapshot_and_a_milestone_of_a_version_the_snapshot_is_used(
+    store: Store,
+) -> None:
+    await make(store, head=3)
+    await store.save_milestone("a", "e1", milestone(2))
+    await store.save_snapshot("a", "e1", snapshot(2))
+    assert await nearest(store, 3) == snapshot(2)
+
+
+async def test_a_past_above_the_head_is_refused(store: Store) -> None:
+    await make(store, head=2)
+    await store.save_milestone("a", "e1", milestone(2))
+    with pytest.raises(BaseAboveHead) as caught:
+        await store.nearest("a", 3)
+    assert (caught.value.base, caught.value.version) == (3, 2)
+
+
+async def test_a_past_that_was_trimmed_is_refused(store: Store) -> None:
+    await make(store, head=8)
+    await store.save_milestone("a", "e1", milestone(2))
+    await store.save_snapshot("a", "e1", snapshot(3))
+    await store.save_snapshot("a", "e1", snapshot(6))
+    assert await store.trim("a", "e1", 1005) == 4
+    for version in (-1, 0, 2, 3, 4, 5):  # 4 can be resumed from, but not built
+        with pytest.raises(VersionUnavailable):
+            await store.nearest("a", version)
+    assert await nearest(store, 6) == snapshot(6)
+    assert await nearest(store, 7) == snapshot(6)
+    assert await store.milestones("a", "e1") == []
+
+
+async def test_a_milestone_at_the_floor_makes_it_readable(store: Store) -> None:
+    await make(store, head=8)
+    await store.save_milestone("a", "e1", milestone(4))
+    await store.save_snapshot("a", "e1", snapshot(8))
+    assert await store.trim("a", "e1", 1005) == 4
+    assert await nearest(store, 4) == milestone(4)
+    assert await nearest(store, 7) == milestone(4)
+
+
+async def test_milestones_are_listed_with_their_sizes(store: Store) -> None:
+    await make(store, head=5)
+    await make(store, "b", head=5)
+    await store.save_milestone("b", "e1", milestone(1))
+    assert await store.milestones("a", "e1") == []
+    for version, mark in ((4, b"12"), (2, b"")):
+        await store.save_milestone("a", "e1", milestone(version, mark))
+    assert await store.milestones("a", "e1") == [Mark(2, 7), Mark(4, 9)]
+
+
+async def test_a_milestone_is_never_replaced(store: Store) -> None:
+    await make(store, head=3)
+    assert await store.save_milestone("a", "e1", milestone(2)) is True
+    assert await store.save_milestone("a", "e1", milestone(2, b"again")) is False
+    assert await nearest(store, 2) == milestone(2)
+
+
+async def test_a_milestone_outside_the_log_is_refused(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_snapshot("a", "e1", snapshot(5))
+    assert await store.trim("a", "e1", 1004) == 3
+    for id, epoch, version in (("a", "e1", 6), ("a", "e1", 2), ("a", "e0", 4), ("b", "e1", 4)):
+        assert await store.save_milestone(id, epoch, milestone(version)) is False
+    assert await store.milestones("a", "e1") == []
+
+
+async def test_milestones_of_an_absent_document_or_another_epoch_are_refused(
+    store: Store,
+) -> None:
+    await make(store, head=1)
+    for id, epoch in (("b", "e1"), ("a", "e2")):
+        with pytest.raises(DocumentNotFound):
+            await store.milestones(id, epoch)
+        with pytest.raises(DocumentNotFound):
+            await store.log_bytes(id, epoch, 0, 1)
+
+
+async def test_a_revived_document_has_no_milestones(store: Store) -> None:
+    await make(store, head=3)
+    await store.save_milestone("a", "e1", milestone(2))
+    await store.delete("a")
+    await store.create(NewDocument("a", "text", "e2", 1), commits(1, 3), revive=True)
+    assert await store.milestones("a", "e2") == []
+    assert await nearest(store, 3) is None
+
+
+async def test_the_log_is_measured_with_its_credits(store: Store) -> None:
+    await make(store, head=4)
+    sizes = [len(each.operation) + len(encode_credits(each.credits)) for each in commits(1, 4)]
+    assert await store.log_bytes("a", "e1", 0, 4) == sum(sizes)
+    assert await store.log_bytes("a", "e1", 1, 3) == sizes[1] + sizes[2]
+    assert await store.log_bytes("a", "e1", 4, 9) == 0
+
+
+async def test_a_time_names_the_newest_version_from_then(store: Store) -> None:
+    times = [2000, 3000, 3000, 5000]
+    rows = [commit(version, time) for version, time in enumerate(times, start=1)]
+    await store.create(NewDocument("a", "text", "e1", 1000), rows)
+    at = [1000, 1999, 2000, 2999, 3000, 4999, 5000, 2**53]
+    found = [await store.version_at("a", time) for time in at]
+    assert [head.version for head in found] == [0, 0, 1, 1, 3, 3, 4, 4]
+    assert {head.epoch for head in found} == {"e1"}
+    with pytest.raises(VersionUnavailable):
+        await store.version_at("a", 999)
+    with pytest.raises(DocumentNotFound):
+        await store.version_at("b", 2000)
+
+
+async def test_a_time_in_trimmed_history_is_refused(store: Store) -> None:
+    times = [2000, 3000, 4000, 6000]
+    rows = [commit(version, time) for version, time in enumerate(times, start=1)]
+    await store.create(NewDocument("a", "text", "e1", 1000), rows)
+    await store.save_snapshot("a", "e1", snapshot(4))
+    assert await store.trim("a", "e1", 5000) == 3
+    for time in (1000, 3999):
+        with pytest.raises(VersionUnavailable):
+            await store.version_at("a", time)
+    assert [(await store.version_at("a", time)).version for time in (4000, 5999, 6000)] == [3, 3, 4]
+
+
+async def test_a_time_is_found_in_a_long_log(store: Store) -> None:
+    rows = [commit(version, 1000 + version // 3) for version in range(1, 1001)]
+    await store.create(NewDocument("a", "text", "e1", 1000), rows)
+    for time in range(1000, 1340, 7):
+        expected = min(3 * (time - 1000) + 2, 1000)
+        assert (await store.version_at("a", time)).version == expected
 
 
 # Trim --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from collab.errors import CollabError
 from collab.storage import Append, NewDocument, NewGrant, Store
 from collab.storage.connect import open_store
-from collab.words import ANY, Access, Commit, Credit, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Milestone, Snapshot
 from tests.services.postgres import PostgresServer
 
 IDS = ["a", "a_", "a%", "b"]
@@ -112,9 +112,26 @@ class Agreement(RuleBasedStateMachine):
     def read(self, id: str, epoch: str, after: int, limit: int) -> None:
         self.both(lambda store: store.read(id, epoch, after, limit))
 
-    @rule(id=ids, at=versions)
-    def load_a_past_version(self, id: str, at: int) -> None:
-        self.both(lambda store: store.load(id, at))
+    @rule(id=ids, epoch=epochs, version=versions)
+    def save_milestone(self, id: str, epoch: str, version: int) -> None:
+        milestone = Milestone(version, 1, bytes([version]))
+        self.both(lambda store: store.save_milestone(id, epoch, milestone))
+
+    @rule(id=ids, epoch=epochs)
+    def milestones(self, id: str, epoch: str) -> None:
+        self.both(lambda store: store.milestones(id, epoch))
+
+    @rule(id=ids, epoch=epochs, after=versions, until=versions)
+    def log_bytes(self, id: str, epoch: str, after: int, until: int) -> None:
+        self.both(lambda store: store.log_bytes(id, epoch, after, until))
+
+    @rule(id=ids, version=versions)
+    def nearest(self, id: str, version: int) -> None:
+        self.both(lambda store: store.nearest(id, version))
+
+    @rule(id=ids, time=times)
+    def version_at(self, id: str, time: int) -> None:
+        self.both(lambda store: store.version_at(id, time))
 
     @rule(prefix=st.sampled_from(["", *IDS]), after=st.sampled_from(["", *IDS]), limit=versions)
     def list_documents(self, prefix: str, after: str, limit: int) -> None:

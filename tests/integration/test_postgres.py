@@ -310,7 +310,9 @@ async def test_numbers_of_any_size_are_judged(url: str, number: int) -> None:
                 return type(error), str(error)
 
         for call in (
-            ("load", "a", number),
+            ("nearest", "a", number),
+            ("version_at", "a", number),
+            ("log_bytes", "a", "e1", number, number),
             ("read", "a", "e1", number, 5),
             ("read", "a", "e1", 0, number),
             ("trim", "a", "e1", number),

@@ -25,7 +25,7 @@ from collab.storage.connect import migrate_store, open_store
 from collab.storage.memory import MemoryStore
 from collab.storage.schema import MIGRATIONS, REVISIONS
 from collab.storage.sqlite import SqliteStore, open_sqlite
-from collab.words import ANY, Access, Commit, Credit, Grant, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Grant, Milestone, Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,7 @@ APPENDING = """
 import sys, anyio
 from collab.storage import Append, NewDocument
 from collab.storage.sqlite import open_sqlite
-from collab.words import ANY, Access, Commit, Credit, Grant, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Grant, Milestone, Snapshot
 
 async def main():
     async with open_sqlite(sys.argv[1]) as store:
@@ -529,18 +529,20 @@ async def test_a_database_of_before_there_were_grants_keeps_what_it_holds(path: 
         async with open_sqlite(path) as store:
             await store.create(NewDocument("a", "text", "e1", 1, {"k": 1}), [commit(1), commit(2)])
             await store.save_snapshot("a", "e1", Snapshot(1, 1, b"content", b"names"))
-            await store.create(NewDocument("dead", "text", "e1", 1))
-            await store.delete("dead")
+            await store.create(NewDocument("dead", "text", "", 1))
             before = await store.load("a")
             with pytest.raises(StoreFailure):
                 await store.list_grants()
+    execute(path, "UPDATE documents SET deleted = TRUE WHERE id = 'dead'")
     async with open_sqlite(path) as store:
         assert await store.load("a") == before
+        assert await store.get("dead") is None
         assert await store.append([Append("dead", "e1", 0, ())]) == [AppendResult.GONE]
         assert await add(store, "a", 3) is AppendResult.OK
         assert (await store.poll(["a"])).access_version == 0
         [granted] = await store.set_grants([NewGrant("a", "ada", Access.READ)])
         assert list(await store.list_grants()) == [granted]
+        assert await store.save_milestone("a", "e1", Milestone(2, 1, b"packed"))
     assert "is up to date" in migrate_store(f"sqlite:///{path}")
 
 

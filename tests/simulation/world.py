@@ -26,6 +26,8 @@ from collab.storage import (
     Append,
     AppendResult,
     Loaded,
+    Mark,
+    Nearest,
     NewDocument,
     NewGrant,
     Polled,
@@ -35,7 +37,7 @@ from collab.web.auth import Authenticator
 from collab.web.closing import close_code
 from collab.web.connections import Connections
 from collab.web.socket import serve
-from collab.words import Access, Commit, Document, Grant, Snapshot
+from collab.words import Access, Commit, Document, Grant, Head, Milestone, Snapshot
 from collab.yjs_peer import Heard, YjsPeer
 from tests.simulation.bus import Rough, RoughBus
 from tests.simulation.network import Broken, Connection, Frame, Gate
@@ -149,8 +151,14 @@ class NodeStore:
     async def get(self, id: str) -> Document | None:
         return await self._call(lambda: self._world.store.get(id))
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
-        return await self._call(lambda: self._world.store.load(id, at))
+    async def load(self, id: str) -> Loaded | None:
+        return await self._call(lambda: self._world.store.load(id))
+
+    async def nearest(self, id: str, version: int) -> Nearest | None:
+        return await self._call(lambda: self._world.store.nearest(id, version))
+
+    async def version_at(self, id: str, time: int) -> Head:
+        return await self._call(lambda: self._world.store.version_at(id, time))
 
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         return await self._call(lambda: self._world.store.append(batches))
@@ -165,6 +173,15 @@ class NodeStore:
 
     async def save_snapshot(self, id: str, epoch: str, snapshot: Snapshot) -> bool:
         return await self._call(lambda: self._world.store.save_snapshot(id, epoch, snapshot))
+
+    async def save_milestone(self, id: str, epoch: str, milestone: Milestone) -> bool:
+        return await self._call(lambda: self._world.store.save_milestone(id, epoch, milestone))
+
+    async def milestones(self, id: str, epoch: str) -> Sequence[Mark]:
+        return await self._call(lambda: self._world.store.milestones(id, epoch))
+
+    async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
+        return await self._call(lambda: self._world.store.log_bytes(id, epoch, after, until))
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         return await self._call(lambda: self._world.store.trim(id, epoch, before))

@@ -36,9 +36,9 @@ class TroubledStore(MemoryStore):
     def release(self) -> None:
         self._released.set()
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+    async def load(self, id: str) -> Loaded | None:
         self._check("load")
-        return await super().load(id, at)
+        return await super().load(id)
 
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         self._check("append")

@@ -27,10 +27,10 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.loads = 0
 
-    async def load(self, id: str, at: int | None = None) -> Loaded | None:
+    async def load(self, id: str) -> Loaded | None:
         self.loads += 1
         await anyio.sleep(0.001)
-        return await super().load(id, at)
+        return await super().load(id)
 
 
 async def test_many_openings_at_once_load_once_and_share_one_session() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import anyio
 import httpx
@@ -61,6 +62,35 @@ async def test_past_versions_can_be_read(server: Server) -> None:
     answer = await at(4)
     assert problem(answer, 409) == "base_above_head"
     assert answer.json()["version"] == 3
+
+
+async def test_content_as_it_was_at_a_moment(server: Server) -> None:
+    row = await server.make("a", "one")
+    await server.type("a", "two ")
+    log = (await server.client.get("/v1/documents/a/edits?since=0")).json()["edits"]
+    times = [edit["time"] for edit in log]
+
+    async def at(moment: object) -> httpx.Response:
+        return await server.client.get(PATH, params={"at": str(moment)})
+
+    for time in {*times, times[-1] + 86_400_000}:
+        expected = max(edit["version"] for edit in log if edit["time"] <= time)
+        answer = await at(time)
+        assert answer.headers["etag"] == f'"{row["epoch"]}:{expected}"'
+    written = datetime.fromtimestamp(times[-1] / 1000, UTC) + timedelta(seconds=1)
+    for zone in (UTC, timezone(timedelta(hours=2)), timezone(timedelta(hours=-7))):
+        answer = await at(written.astimezone(zone).isoformat())
+        assert answer.text == "two one"
+    spaced = written.astimezone(timezone(timedelta(hours=2))).isoformat()
+    assert (await server.client.get(f"{PATH}?at={spaced}")).text == "two one", "a bare plus"
+    assert problem(await at(times[0] - 1), 410) == "version_unavailable"
+    for nonsense in ("yesterday", "2026-01-01", "2026-01-01T00:00:00", ""):
+        assert problem(await at(nonsense), 400) == "malformed"
+    answer = await server.client.get(f"{PATH}?version=1&at={times[0]}")
+    assert problem(answer, 400) == "malformed"
+    answer = await server.client.post(f"/v1/documents/a/copy?at={times[-1]}", json={"id": "b"})
+    assert answer.status_code == 201
+    assert await server.text("b") == "two one"
 
 
 async def test_content_that_is_not_there(server: Server) -> None:
