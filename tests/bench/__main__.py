@@ -20,6 +20,7 @@ from rich.console import Console
 from tests.bench import bench_delta, bench_store, yjs_cases
 from tests.bench.cases import CASES, Timing, run_case
 from tests.bench.fleet import missing
+from tests.bench.history import measure_history
 from tests.bench.memory import measure_memory
 from tests.bench.nodes import measure_nodes
 from tests.bench.process import (
@@ -33,9 +34,10 @@ from tests.bench.report import Report, tell, this_machine, write_json, write_mar
 from tests.bench.room import BenchFailed
 from tests.bench.yjs_joins import measure_joins
 
-EDIT, STORE, MEMORY, YJS_JOIN, NODES = "edit", "store", "memory", "yjs-join", "nodes"
+EDIT, STORE, MEMORY, YJS_JOIN, HISTORY = "edit", "store", "memory", "yjs-join", "history"
+NODES = "nodes"
 LOADS = dict.fromkeys(CASES, run_case) | dict.fromkeys(yjs_cases.CASES, yjs_cases.run_case)
-PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN, NODES)
+PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN, HISTORY, NODES)
 TABLE_WIDTH = 130
 # Usual and quick.
 SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
@@ -115,6 +117,8 @@ def _run(part: str, options: argparse.Namespace, cores: Cores, report: Report) -
         report.memory = measure_memory(options.count, command, cores)
     elif part == YJS_JOIN:
         report.joins = measure_joins(command, cores)
+    elif part == HISTORY:
+        report.histories = measure_history(command, cores)
     elif part == NODES:
         timing = Timing(warm_up=options.warm_up, measured=options.seconds)
         report.nodes += measure_nodes(timing, command, cores)

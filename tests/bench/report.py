@@ -19,6 +19,9 @@ from rich.table import Table
 from collab import __version__
 from tests.bench.bench_delta import MAX_RATIO
 from tests.bench.cases import Figures
+from tests.bench.history import COLUMNS as HISTORY_COLUMNS
+from tests.bench.history import TARGET_P99_MS as TARGET_PAST_MS
+from tests.bench.history import History, history_cells, history_table
 from tests.bench.memory import Memory
 from tests.bench.nodes import COLUMNS as NODE_COLUMNS
 from tests.bench.nodes import NodeFigures, node_cells, node_table
@@ -57,6 +60,7 @@ class Report(msgspec.Struct):
     memory: Memory | None = None
     joins: Joins | None = None
     nodes: list[NodeFigures] = []
+    histories: list[History] = []
     size_ratio: float | None = None
 
 
@@ -107,6 +111,11 @@ def targets(report: Report) -> list[Target]:
         ratio = report.size_ratio
         promise = f"an edit in 4 MB costs at most {MAX_RATIO:.0f} times one in 10 KB"
         found.append(_target(promise, f"{ratio:.2f}", ratio <= MAX_RATIO))
+    for history in report.histories:
+        promise = f"any of {history.commits:,} versions ({history.type}): p99 below "
+        promise += f"{TARGET_PAST_MS:.0f} ms"
+        is_met = history.p99_ms < TARGET_PAST_MS
+        found.append(_target(promise, f"{history.p99_ms:.0f} ms", is_met))
     return found
 
 
@@ -133,6 +142,8 @@ def tell(report: Report, console: Console) -> None:
         console.print(join_table(report.joins))
     if report.nodes:
         console.print(node_table(report.nodes))
+    if report.histories:
+        console.print(history_table(report.histories))
     if held := targets(report):
         console.print(_target_table(held))
 
@@ -160,6 +171,10 @@ def write_markdown(report: Report, file: Path) -> None:
     if report.nodes:
         lines += ["| " + " | ".join(NODE_COLUMNS) + " |", "|" + "---|" * len(NODE_COLUMNS)]
         lines += ["| " + " | ".join(node_cells(each)) + " |" for each in report.nodes] + [""]
+    if report.histories:
+        lines += ["| " + " | ".join(HISTORY_COLUMNS) + " |", "|" + "---|" * len(HISTORY_COLUMNS)]
+        cells = [history_cells(each) for each in report.histories]
+        lines += ["| " + " | ".join(each) + " |" for each in cells] + [""]
     file.write_text("\n".join(lines))
 
 
