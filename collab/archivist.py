@@ -1,4 +1,5 @@
-"""Keeps milestones: those that live documents pass, and those that a long history lacks.
+"""Keeps milestones: those that live documents pass, and those that a long history lacks; and goes
+from them to any version.
 
 Owns when they are written; how far apart they are is the policy's (`milestones`). What goes wrong
 here costs a longer replay, or a past version that is not shown yet, and nothing else.
@@ -10,15 +11,21 @@ from itertools import pairwise
 
 import anyio
 import structlog
-from anyio.to_thread import run_sync
 
-from collab.errors import CollabError, DocumentNotFound
+from collab.aside import aside
+from collab.errors import CollabError, DocumentNotFound, Unavailable
 from collab.measured import store_call
-from collab.milestones import Stretch, pack
+from collab.milestones import FAR, Stretch, pack
 from collab.past import Past
-from collab.storage import Mark, Store
+from collab.storage import Mark, Nearest, Store
 from collab.wakeup import Wakeup
 from collab.words import Document, Snapshot
+
+# Past versions that are built at a time.
+_MAX_RECALLS = 2
+# From further away nothing is replayed for a reader: first there are milestones in between.
+_MAX_REPLAY_COMMITS = 2 * FAR
+_PATIENCE_SECONDS = 10.0
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -36,14 +43,15 @@ class _Awaited:
 
 
 class Archivist:
-    """Is told of snapshots (`passed`) and asked for what is missing; `run` fills that in, one
-    document after the other."""
+    """Is told of snapshots (`passed`) and asked for the past (`recall`); `run` fills in what is
+    missing, one document after the other."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._bare: dict[str, None] = {}  # ids, in order
         self._awaited: dict[str, _Awaited] = {}
         self._wakeup = Wakeup()
+        self._recalls = anyio.Semaphore(_MAX_RECALLS)
 
     async def passed(self, id: str, epoch: str, snapshot: Snapshot) -> None:
         """A snapshot was written: keep it as a milestone too, if one is due. Raises StoreFailure,
@@ -57,12 +65,38 @@ class Archivist:
         elif stretch.is_due(last.size):
             await self._keep(id, epoch, snapshot.version, snapshot.time, snapshot.content)
 
+    async def recall(self, id: str, version: int) -> Past:
+        """The state at `version`, from what is stored.
+
+        A history that was written without milestones gets them first, which is waited for, for a
+        while. Raises DocumentNotFound, BaseAboveHead, VersionUnavailable, Unavailable (those
+        milestones take longer), DocumentBroken.
+        """
+        nearest = await self._nearest(id, version)
+        async with self._recalls:
+            past = await Past.begin(self._store, nearest)
+            await past.to(version)
+            return past
+
+    async def _nearest(self, id: str, version: int) -> Nearest:
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            while True:
+                with store_call("nearest", document=id):
+                    nearest = await self._store.nearest(id, version)
+                if nearest is None:
+                    raise DocumentNotFound
+                if version - nearest.version <= _MAX_REPLAY_COMMITS:
+                    return nearest
+                if not await self._next(id):
+                    break
+        raise Unavailable("the history of this document is being prepared, try again")
+
     def request(self, id: str) -> None:
         """Look soon whether the document's history lacks milestones, and fill them in."""
         self._bare[id] = None
         self._wakeup.set()
 
-    async def next(self, id: str) -> bool:
+    async def _next(self, id: str) -> bool:
         """Wait for the next milestone of a history that lacks some; False: none will come."""
         awaited = self._awaited.get(id)
         if awaited is None:
@@ -117,7 +151,7 @@ class Archivist:
         _log.info("milestones filled in", document=document.id, until=end, count=written)
 
     async def _keep(self, id: str, epoch: str, version: int, time: int, dump: bytes) -> Mark:
-        milestone = await run_sync(pack, version, time, dump)
+        milestone = await aside(len(dump), pack, version, time, dump)
         with store_call("milestone", document=id, bytes=len(milestone.content)):
             await self._store.save_milestone(id, epoch, milestone)
         return Mark(version, len(milestone.content))

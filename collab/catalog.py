@@ -8,8 +8,8 @@ asked of the caller.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import anyio.to_thread
 import msgspec
@@ -32,6 +32,7 @@ from collab.storage import NewDocument, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.types.yjs import YJS
+from collab.versions import Versions
 from collab.words import (
     Commit,
     Credit,
@@ -68,6 +69,7 @@ class Catalog:
     ) -> None:
         self._store = store
         self.contents = Contents(store, registry)
+        self.versions = Versions(store, self.contents, registry)
         self._registry = registry
         self._settings = settings
         self.make_id = make_id
@@ -207,6 +209,15 @@ class Catalog:
             metadata = merge_patch(document.metadata, patch)
             self._check_metadata(metadata)
             return await self._store.set_metadata(id, metadata)
+
+    async def patch_retention(
+        self, id: str, changes: Mapping[str, float | Literal["forever", "never"] | None]
+    ) -> Document:
+        """Change what the document says of its retention, None being what the settings say; raises
+        DocumentNotFound. One at a time, as above."""
+        async with self._metadata_lock:
+            kept = (await self.get(id)).retention
+            return await self._store.set_retention(id, msgspec.structs.replace(kept, **changes))
 
     async def delete(self, id: str) -> None:
         """Erase the document and send everybody away from it; raises DocumentNotFound."""

@@ -16,7 +16,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from collab import __version__
-from collab.commands import api_key, documents, history, replay, tail, token, transfer
+from collab.commands import api_key, documents, history, replay, tail, token, transfer, versions
 from collab.commands.console import ERR, OUT
 from collab.commands.remote import CommandError
 from collab.errors import CollabError
@@ -117,6 +117,7 @@ def migrate() -> None:
 app.command()(documents.documents)
 app.command()(documents.cat)
 app.command()(tail.tail)
+app.command()(versions.versions)
 app.command()(documents.edit)
 app.command()(history.diff)
 app.command()(history.blame)

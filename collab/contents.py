@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import anyio
 import msgspec
 
 from collab.aside import aside
@@ -21,26 +20,17 @@ from collab.errors import (
     InvalidOperation,
     PreconditionFailed,
     Restarting,
-    Unavailable,
     VersionUnavailable,
     WrongType,
 )
 from collab.loading import load_state
-from collab.milestones import FAR
-from collab.past import Past
 from collab.registry import Registry
 from collab.session import Session
-from collab.storage import PAGE_BYTES, Loaded, Nearest, Store
+from collab.storage import PAGE_BYTES, Loaded, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.types.yjs import YJS
 from collab.words import Commit, Document, Edit, Head, author_of, digest_of
-
-# Past versions that are built at a time.
-_MAX_REPLAYS = 2
-# From further away nothing is replayed for a reader: first there are milestones in between.
-_MAX_REPLAY_COMMITS = 2 * FAR
-_PATIENCE_SECONDS = 10.0
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -102,7 +92,6 @@ class Contents:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
-        self._replays = anyio.Semaphore(_MAX_REPLAYS)
 
     async def row(self, id: str) -> Document:
         """The document's row; raises DocumentNotFound."""
@@ -212,11 +201,8 @@ class Contents:
 
     async def _past(self, id: str, version: int) -> Found:
         """The state at `version` from what is stored, read a page at a time."""
-        nearest = await self._nearest(id, version)
-        async with self._replays:
-            past = await Past.begin(self._store, nearest)
-            await past.to(version)
-            return Found(Head(past.document.epoch, version), past.type, await past.still())
+        past = await self._registry.archivist.recall(id, version)
+        return Found(Head(past.document.epoch, version), past.type, await past.still())
 
     async def earliest(self, id: str, version: int) -> Found:
         """The state at `version`, or at the oldest after it that can still be built."""
@@ -230,21 +216,6 @@ class Contents:
             type = document_type(document.type)
             head = Head(document.epoch, snapshot.version)
             return Found(head, type, type.load(snapshot.content))
-
-    async def _nearest(self, id: str, version: int) -> Nearest:
-        """What `version` is built from. A history that was written without milestones gets them
-        first, which is waited for, for a while.
-        """
-        with anyio.move_on_after(_PATIENCE_SECONDS):
-            while True:
-                nearest = await self._store.nearest(id, version)
-                if nearest is None:
-                    raise DocumentNotFound
-                if version - nearest.version <= _MAX_REPLAY_COMMITS:
-                    return nearest
-                if not await self._registry.archivist.next(id):
-                    break
-        raise Unavailable("the history of this document is being prepared, try again")
 
     async def _load(self, id: str) -> Loaded:
         loaded = await self._store.load(id)

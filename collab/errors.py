@@ -244,6 +244,36 @@ class VersionUnavailable(CollabError):
     code = "version_unavailable"
 
 
+class VersionNotFound(CollabError):
+    """No version of that number has a name."""
+
+    code = "version_not_found"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version} has no name")
+        self.version = version
+
+
+class VersionExists(CollabError):
+    """The version has a name already: it may be renamed."""
+
+    code = "version_exists"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version} has a name already")
+        self.version = version
+
+
+class TooManyVersions(CollabError):
+    """The document has as many named versions as it may have."""
+
+    code = "too_many_versions"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a document has {limit} named versions at most, forget some")
+        self.limit = limit
+
+
 # Documents ---------------------------------------------------------------------------------------
 
 

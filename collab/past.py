@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyio.to_thread import run_sync
-
+from collab.aside import aside
 from collab.errors import DocumentBroken, InvalidOperation
 from collab.loading import replay
 from collab.measured import store_call
-from collab.milestones import Stretch, unpack
+from collab.milestones import Stretch, pack, unpack
 from collab.storage import Nearest, Store
 from collab.types import DocumentType
 from collab.types.known import document_type
 from collab.types.yjs import YJS
-from collab.words import Commit, Document
+from collab.words import Commit, Document, Milestone
 
 _PAGE_COMMITS = 500
 
@@ -44,7 +43,7 @@ class Past:
         past = cls(store, nearest.document, document_type(nearest.document.type))
         dump = None
         if nearest.kept is not None:
-            dump = await run_sync(unpack, nearest.kept)
+            dump = await aside(len(nearest.kept.content), unpack, nearest.kept)
             past.version, past.time = nearest.kept.version, nearest.kept.time
         past.state = past.type.recall(dump)
         return past
@@ -70,12 +69,17 @@ class Past:
         """Count from here on."""
         self.passed = Stretch(0, 0)
 
+    async def milestone(self) -> Milestone:
+        """The state, packed."""
+        dump = self.type.dump(self.state)
+        return await aside(len(dump), pack, self.version, self.time, dump)
+
     async def still(self) -> Any:
         """The state, to be read in any thread while this goes on."""
         if self.type is not YJS:
             return self.state
-        self.state.committed()  # encoded here; the rest of it may take place anywhere
-        return await run_sync(YJS.still, self.state)
+        # Encoding takes place here, the rest of it anywhere.
+        return await aside(self.type.size(self.state), YJS.still, self.state)
 
     def _apply(self, commit: Commit) -> None:
         try:

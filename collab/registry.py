@@ -18,6 +18,7 @@ import structlog
 
 from collab.archivist import Archivist
 from collab.authorizer import Authorizer
+from collab.automatic import Automatic
 from collab.bus import Bus
 from collab.committer import Committer
 from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
@@ -92,6 +93,14 @@ class Registry:
             self.archivist,
             every_commits=settings.snapshot_every,
             history_days=settings.history_days,
+            now=now,
+        )
+        self._automatic = Automatic(
+            store,
+            self.archivist,
+            self.sessions,
+            minutes=settings.version_minutes,
+            most=settings.automatic_versions,
             now=now,
         )
         self.loop_watch = LoopWatch()
@@ -327,6 +336,7 @@ class Registry:
             self._tasks.start_soon(self._committer.run)
             self._tasks.start_soon(self._snapshotter.run)
             self._tasks.start_soon(self.archivist.run)
+            self._tasks.start_soon(self._automatic.run)
             self._tasks.start_soon(self._unload_idle)
             self._tasks.start_soon(self.authorizer.run)
             if self.store.shared:

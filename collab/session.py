@@ -86,6 +86,7 @@ class Session:
         self.messages = MessageBoard()
         self.turns = Turns()
         self.told_too_large: dict[str | None, float] = {}  # which user, when
+        self.opened_version = authority.version
         self.snapshot_version = snapshot_version
         self.ended: CollabError | None = None
         self._authority = authority

@@ -134,6 +134,7 @@ Bytes: TypeAlias = Annotated[int, Field(ge=1, le=MAX_BYTES)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Minutes: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Days: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -332,6 +333,18 @@ class Settings(BaseSettings):
     )
     history_days: Days | None = _variable(
         "COLLAB_HISTORY_DAYS", None, "how long past versions are kept; absent: forever"
+    )
+    version_minutes: Minutes | None = _variable(
+        "COLLAB_VERSION_MINUTES",
+        None,
+        "minutes of activity between two versions of a document that are named by themselves; "
+        "absent: there are none",
+    )
+    automatic_versions: Count = _variable(
+        "COLLAB_AUTOMATIC_VERSIONS", 200, "automatic versions of one document that are kept"
+    )
+    max_versions: Count = _variable(
+        "COLLAB_MAX_VERSIONS", 1000, "versions of one document that people may have given names"
     )
     names_days: Days = _variable(
         "COLLAB_NAMES_DAYS",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -87,11 +87,50 @@ class Milestone(msgspec.Struct, frozen=True, gc=False):
     content: bytes
 
 
+class NamedVersion(msgspec.Struct, frozen=True):
+    """A version that somebody gave a name, or that got one by policy (`automatic`).
+
+    `time` is when it was named, `user` and `author` who did it; the server itself is neither.
+    """
+
+    version: int
+    name: str
+    time: int
+    user: str | None
+    author: str | None
+    automatic: bool
+
+
+class Retention(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a document's history is kept, where that is not what the settings say (None).
+
+    `days`: for how long its past is; `version_minutes`: how much activity lies between two versions
+    that are named by themselves.
+    """
+
+    days: float | Literal["forever"] | None = None
+    version_minutes: float | Literal["never"] | None = None
+
+    def days_kept(self, setting: float | None) -> float | None:
+        """For how many days the past is kept; None: forever."""
+        return _chosen(self.days, setting)
+
+    def minutes_between(self, setting: float | None) -> float | None:
+        """How many minutes lie between two automatic versions; None: there are none."""
+        return _chosen(self.version_minutes, setting)
+
+
+def _chosen(own: float | str | None, setting: float | None) -> float | None:
+    if own is None:
+        return setting
+    return own if isinstance(own, float | int) else None
+
+
 class Document(msgspec.Struct, frozen=True):
     """A document as the store knows it.
 
     `version` is its head, `floor` the oldest version that can still be resumed from, `metadata` a
-    JSON object that belongs to the application.
+    JSON object that belongs to the application, `retention` what of its history is kept.
     """
 
     id: str
@@ -102,6 +141,7 @@ class Document(msgspec.Struct, frozen=True):
     created: int
     updated: int
     metadata: dict[str, Any]
+    retention: Retention = Retention()
 
 
 class Grant(msgspec.Struct, frozen=True):

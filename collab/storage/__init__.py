@@ -12,7 +12,17 @@ from typing import Any, Protocol
 
 import msgspec
 
-from collab.words import Access, Commit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    Access,
+    Commit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 
 PAGE_BYTES = 1 << 20
 """What a caller of `Store.read` gets at a time unless it asks for another bound."""
@@ -184,9 +194,47 @@ class Store(Protocol):
         DocumentNotFound if the document is gone or has another epoch."""
         ...
 
+    async def name_version(
+        self, id: str, epoch: str, named: NamedVersion, milestone: Milestone, most: int
+    ) -> bool:
+        """Store `named`, and keep the milestone, which is of its version, as long as it has a name.
+
+        False if the version has a name already; an automatic one gives way to one that is not.
+        Raises DocumentNotFound (gone, or another epoch), BaseAboveHead, and TooManyVersions for
+        one more than `most` that are not automatic.
+        """
+        ...
+
+    async def versions(
+        self,
+        id: str,
+        epoch: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        automatic: bool | None = None,
+    ) -> Sequence[NamedVersion]:
+        """Named versions below `before`, the newest first; only those that are automatic, or only
+        the others, if asked for. Raises DocumentNotFound."""
+        ...
+
+    async def rename_version(self, id: str, epoch: str, version: int, name: str) -> NamedVersion:
+        """Give a named version another name, with which it is automatic no longer; raises
+        DocumentNotFound, VersionNotFound."""
+        ...
+
+    async def forget_version(self, id: str, epoch: str, version: int) -> bool:
+        """Take a version's name away, and below the floor its milestone; False if it has none.
+        Raises DocumentNotFound."""
+        ...
+
+    async def set_retention(self, id: str, retention: Retention) -> Document:
+        """Replace what the document says of its retention; raises DocumentNotFound."""
+        ...
+
     async def trim(self, id: str, epoch: str, before: int) -> int:
         """Drop commits older than `before` (ms), only at or below the newest snapshot, and with
-        them the snapshots and milestones below the floor.
+        them the snapshots and milestones below the floor, except milestones of named versions.
 
         Always a prefix of the log, in one transaction. Returns the floor afterwards; raises
         DocumentNotFound if the document is gone or has another epoch.
@@ -204,8 +252,8 @@ class Store(Protocol):
         ...
 
     async def delete(self, id: str) -> bool:
-        """Erase log, snapshots, milestones and metadata; the id stays known as deleted. False if
-        absent.
+        """Erase log, snapshots, milestones, named versions and metadata; the id stays known as
+        deleted. False if absent.
 
         Grants stay: like tokens they speak of an id, whether or not there is such a document.
         """

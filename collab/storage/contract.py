@@ -17,13 +17,14 @@ from collab.errors import (
     VersionUnavailable,
 )
 from collab.storage import Nearest
-from collab.words import Commit, Credit, Document, Head, Milestone, Snapshot
+from collab.words import Commit, Credit, Document, Head, Milestone, Retention, Snapshot
 
 MAX_CODE_POINT = 0x10FFFF
 
 _encode_credits = msgspec.msgpack.Encoder()
 _decode_credits = msgspec.msgpack.Decoder(tuple[Credit, ...])
 _encode_metadata = msgspec.json.Encoder()
+_decode_retention = msgspec.json.Decoder(Retention)
 _decode_metadata = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -51,6 +52,19 @@ def decode_metadata(column: str) -> dict[str, Any]:
         return _decode_metadata.decode(column)
     except (msgspec.DecodeError, TypeError) as error:
         raise DocumentBroken("the metadata of a document does not decode") from error
+
+
+def encode_retention(retention: Retention) -> str:
+    """The column that holds a document's retention: a JSON object."""
+    return _encode_metadata.encode(retention).decode()
+
+
+def decode_retention(column: str) -> Retention:
+    """Inverse of `encode_retention`; raises DocumentBroken."""
+    try:
+        return _decode_retention.decode(column)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise DocumentBroken("the retention of a document does not decode") from error
 
 
 def is_run(commits: Sequence[Commit], after: int) -> bool:

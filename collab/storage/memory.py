@@ -15,7 +15,13 @@ from typing import Any
 import msgspec
 from anyio.lowlevel import checkpoint
 
-from collab.errors import DocumentExists, DocumentNotFound
+from collab.errors import (
+    BaseAboveHead,
+    DocumentExists,
+    DocumentNotFound,
+    TooManyVersions,
+    VersionNotFound,
+)
 from collab.storage import (
     PAGE_BYTES,
     Append,
@@ -40,7 +46,16 @@ from collab.storage.contract import (
     encode_metadata,
     is_run,
 )
-from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    Commit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 
 SNAPSHOTS_KEPT = 2
 
@@ -48,13 +63,14 @@ SNAPSHOTS_KEPT = 2
 @dataclass(slots=True)
 class _Record:
     """One document: `commits` are those above its floor, `snapshots` the oldest first, `milestones`
-    by version."""
+    and `versions` by version."""
 
     document: Document
     metadata: str
     commits: list[Commit]
     snapshots: list[Snapshot] = field(default_factory=list)
     milestones: dict[int, Milestone] = field(default_factory=dict)
+    versions: dict[int, NamedVersion] = field(default_factory=dict)
     floor_time: int = 0
 
     def show(self) -> Document:
@@ -238,6 +254,67 @@ class MemoryStore:
             if after < commit.version <= until
         )
 
+    async def name_version(
+        self, id: str, epoch: str, named: NamedVersion, milestone: Milestone, most: int
+    ) -> bool:
+        await checkpoint()
+        record = self._record(id, epoch)
+        version = named.version
+        if version > record.document.version:
+            raise BaseAboveHead(version, record.document.version)
+        there = record.versions.get(version)
+        if there is not None and (named.automatic or not there.automatic):
+            return False
+        if not named.automatic and sum(not v.automatic for v in record.versions.values()) >= most:
+            raise TooManyVersions(most)
+        record.versions[version] = named
+        record.milestones.setdefault(version, milestone)
+        return True
+
+    async def versions(
+        self,
+        id: str,
+        epoch: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        automatic: bool | None = None,
+    ) -> Sequence[NamedVersion]:
+        await checkpoint()
+        found = [
+            named
+            for version, named in sorted(self._record(id, epoch).versions.items(), reverse=True)
+            if (before is None or version < before) and automatic in {None, named.automatic}
+        ]
+        return found[: max(limit, 0)]
+
+    async def rename_version(self, id: str, epoch: str, version: int, name: str) -> NamedVersion:
+        await checkpoint()
+        versions = self._record(id, epoch).versions
+        if version not in versions:
+            raise VersionNotFound(version)
+        versions[version] = renamed = msgspec.structs.replace(
+            versions[version], name=name, automatic=False
+        )
+        return renamed
+
+    async def forget_version(self, id: str, epoch: str, version: int) -> bool:
+        await checkpoint()
+        record = self._record(id, epoch)
+        if record.versions.pop(version, None) is None:
+            return False
+        if version < record.document.floor:
+            record.milestones.pop(version, None)
+        return True
+
+    async def set_retention(self, id: str, retention: Retention) -> Document:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            raise DocumentNotFound
+        record.document = msgspec.structs.replace(record.document, retention=retention)
+        return record.show()
+
     async def trim(self, id: str, epoch: str, before: int) -> int:
         await checkpoint()
         record = self._record(id, epoch)
@@ -251,7 +328,9 @@ class MemoryStore:
         record.commits = record.commits[floor - document.floor :]
         record.snapshots = [kept for kept in record.snapshots if kept.version >= floor]
         record.milestones = {
-            version: kept for version, kept in record.milestones.items() if version >= floor
+            version: kept
+            for version, kept in record.milestones.items()
+            if version >= floor or version in record.versions
         }
         record.document = msgspec.structs.replace(document, floor=floor)
         return floor

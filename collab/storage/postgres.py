@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from anyio.to_thread import run_sync
 
 from collab.errors import (
+    BaseAboveHead,
     DocumentBroken,
     DocumentExists,
     DocumentNotFound,
     InvalidDocumentId,
     Malformed,
     StoreFailure,
+    TooManyVersions,
+    VersionNotFound,
 )
 from collab.storage import (
     PAGE_BYTES,
@@ -38,6 +41,7 @@ from collab.storage import (
 )
 from collab.storage import postgres_past as past_queries
 from collab.storage import postgres_queries as queries
+from collab.storage import postgres_versions as version_queries
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
@@ -47,6 +51,7 @@ from collab.storage.contract import (
     check_start,
     decode_credits,
     encode_metadata,
+    encode_retention,
     end_of_prefix,
 )
 from collab.storage.postgres_append import append
@@ -61,7 +66,16 @@ from collab.storage.postgres_values import (
     storable,
     until_unstorable,
 )
-from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    Commit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 
 T = TypeVar("T")
 
@@ -233,6 +247,88 @@ class PostgresStore:
         if not rows:
             raise DocumentNotFound
         return int(rows[0]["total"])
+
+    async def name_version(
+        self, id: str, epoch: str, named: NamedVersion, milestone: Milestone, most: int
+    ) -> bool:
+        if not storable(id, epoch):
+            raise DocumentNotFound
+        if not storable(named.name, named.user or ""):
+            raise Malformed("a version's name holds no NUL and no half of a pair")
+        version = bounded(named.version)
+        values = (id, epoch, version, named.name, named.time, named.user, named.author)
+        kept = (milestone.time, milestone.content, most)
+
+        async def work(session: Session, unknown: bool) -> bool:
+            rows = await session.fetch(
+                version_queries.NAME_VERSION, *values, named.automatic, *kept
+            )
+            if not rows:
+                raise DocumentNotFound
+            [row] = rows
+            if named.version > row["version"]:
+                raise BaseAboveHead(named.version, row["version"])
+            if row["added"]:
+                return True
+            if row["taken"]:
+                return unknown and await self._is_named(session, id, epoch, named)
+            raise TooManyVersions(most)
+
+        return await self._call(work, self._limits.bulky)
+
+    async def _is_named(self, session: Session, id: str, epoch: str, named: NamedVersion) -> bool:
+        """Whether an attempt whose answer was lost has stored it."""
+        rows = await session.fetch(version_queries.VERSIONS, id, epoch, named.version + 1, 1, None)
+        return any(version_queries.named_of(row) == named for row in rows)
+
+    async def versions(
+        self,
+        id: str,
+        epoch: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        automatic: bool | None = None,
+    ) -> Sequence[NamedVersion]:
+        rows: Rows = ()
+        if storable(id, epoch):
+            until = None if before is None else bounded(before)
+            values = (id, epoch, until, bounded(max(limit, 0)), automatic)
+            rows = await self._fetch(version_queries.VERSIONS, *values)
+        if not rows:
+            raise DocumentNotFound
+        found = map(version_queries.named_of, rows)
+        return [named for named in found if named is not None]
+
+    async def rename_version(self, id: str, epoch: str, version: int, name: str) -> NamedVersion:
+        rows: Rows = ()
+        if not storable(name):
+            raise Malformed("a version's name holds no NUL and no half of a pair")
+        if storable(id, epoch):
+            values = (id, epoch, bounded(version), name)
+            rows = await self._fetch(version_queries.RENAME_VERSION, *values)
+        if not rows:
+            raise DocumentNotFound
+        named = version_queries.named_of(rows[0])
+        if named is None:
+            raise VersionNotFound(version)
+        return named
+
+    async def forget_version(self, id: str, epoch: str, version: int) -> bool:
+        rows: Rows = ()
+        if storable(id, epoch):
+            values = (id, epoch, bounded(version))
+            rows = await self._fetch(version_queries.FORGET_VERSION, *values)
+        if not rows:
+            raise DocumentNotFound
+        return bool(rows[0]["forgotten"])
+
+    async def set_retention(self, id: str, retention: Retention) -> Document:
+        column = encode_retention(retention)
+        rows = await self._fetch(queries.SET_RETENTION, id, column) if storable(id) else ()
+        if not rows:
+            raise DocumentNotFound
+        return document_of(rows[0])
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         rows: Rows = ()

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from collab.errors import DocumentBroken
-from collab.storage.contract import decode_credits, decode_metadata, encode_credits
+from collab.storage.contract import (
+    decode_credits,
+    decode_metadata,
+    decode_retention,
+    encode_credits,
+)
 from collab.words import Access, Commit, Document, Grant, Snapshot
 
 SNAPSHOTS_KEPT = 2
@@ -22,7 +27,7 @@ LOCK_WAIT_MS = 3000
 # transaction; whoever locks rows asks for it first, by comparing with it.
 LOCK_WAIT = f"SELECT set_config('lock_timeout', '{LOCK_WAIT_MS}', true) AS set"
 
-ROW = "id, type, epoch, version, floor, created, updated, metadata"
+ROW = "id, type, epoch, version, floor, created, updated, metadata, retention"
 
 GET = f"SELECT {ROW} FROM documents WHERE id = $1 AND NOT deleted"
 
@@ -36,7 +41,7 @@ WITH made AS (
     ON CONFLICT (id) DO UPDATE SET
         type = excluded.type, epoch = excluded.epoch, version = excluded.version, floor = 0,
         created = excluded.created, updated = excluded.updated, metadata = excluded.metadata,
-        deleted = FALSE
+        retention = excluded.retention, deleted = FALSE
     WHERE there.deleted AND $8
     RETURNING key, {ROW}
 ), added AS (
@@ -64,12 +69,13 @@ WITH found AS MATERIALIZED (
     ORDER BY kept.version DESC LIMIT 1
 )
 SELECT 0 AS kind, version, created AS time, NULL::bytea AS first, NULL::bytea AS second,
-    id, type, epoch, floor, updated, metadata, above FROM found
+    id, type, epoch, floor, updated, metadata, retention, above FROM found
 UNION ALL
-SELECT 1, version, time, content, names, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM newest
+SELECT 1, version, time, content, names,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM newest
 UNION ALL
 SELECT 2, logged.version, logged.time, logged.credits, logged.operation,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM found, commits AS logged
 WHERE logged.document = found.key AND logged.version <= found.version
     AND logged.version > coalesce((SELECT version FROM newest), 0)
@@ -89,7 +95,7 @@ WITH found AS MATERIALIZED (
         AND logged.version <= found.version
 )
 SELECT found.id, found.type, found.epoch, found.version, found.floor, found.created,
-    found.updated, found.metadata, coalesce(page.there, 0) AS there,
+    found.updated, found.metadata, found.retention, coalesce(page.there, 0) AS there,
     page.version AS number, page.time, page.credits, page.operation
 FROM found LEFT JOIN page ON page.bytes <= $5 OR page.version - 1 = $3
 ORDER BY page.version
@@ -155,6 +161,10 @@ WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
 ), passed AS (
     DELETE FROM milestones USING raised
     WHERE milestones.document = raised.key AND milestones.version < raised.floor
+        AND NOT EXISTS (
+            SELECT FROM versions AS named
+            WHERE named.document = milestones.document AND named.version = milestones.version
+        )
 )
 SELECT floor FROM goal
 """
@@ -171,6 +181,10 @@ SET_METADATA = f"""
 UPDATE documents SET metadata = $2 WHERE id = $1 AND NOT deleted RETURNING {ROW}
 """
 
+SET_RETENTION = f"""
+UPDATE documents SET retention = $2 WHERE id = $1 AND NOT deleted RETURNING {ROW}
+"""
+
 # Deleting takes two statements, so that the second sees what was appended until the first had the
 # row. Should this process stand still in between, the server ends the transaction.
 BEGIN = f"""
@@ -180,12 +194,13 @@ SET LOCAL idle_in_transaction_session_timeout = {LOCK_WAIT_MS}
 """
 MARK_DELETED = """
 UPDATE documents SET epoch = '', version = 0, floor = 0, floor_time = 0, metadata = '{}',
-    deleted = TRUE
+    retention = '{}', deleted = TRUE
 WHERE id = $1 AND NOT deleted RETURNING key
 """
 ERASE = """
 WITH erased AS (DELETE FROM snapshots WHERE document = $1),
-    forgotten AS (DELETE FROM milestones WHERE document = $1)
+    forgotten AS (DELETE FROM milestones WHERE document = $1),
+    unnamed AS (DELETE FROM versions WHERE document = $1)
 DELETE FROM commits WHERE document = $1
 """
 COMMIT = "COMMIT"
@@ -237,6 +252,7 @@ def document_of(row: Any) -> Document:
         row["created"],
         row["updated"],
         decode_metadata(row["metadata"]),
+        decode_retention(row["retention"]),
     )
 
 

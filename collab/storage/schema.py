@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-REVISIONS = ("0001", "0002", "0003")  # every schema there has been, the newest last
+REVISIONS = ("0001", "0002", "0003", "0004")  # every schema there has been, the newest last
 TABLES = frozenset({"documents", "commits", "snapshots"})
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -2,7 +2,7 @@
 
 Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
 sessions nor queries: those are in `sqlite_queries`,
-`sqlite_past` and `sqlite_grants`.
+`sqlite_past`, `sqlite_versions` and `sqlite_grants`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,19 @@ from collab.storage import (
 from collab.storage import sqlite_grants as grant_queries
 from collab.storage import sqlite_past as past_queries
 from collab.storage import sqlite_queries as queries
+from collab.storage import sqlite_versions as version_queries
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
-from collab.words import Commit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    Commit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 
 
 class SqliteStore:
@@ -92,6 +102,39 @@ class SqliteStore:
         return await self._reader.read(
             lambda sql: past_queries.log_bytes(sql, id, epoch, after, until)
         )
+
+    async def name_version(
+        self, id: str, epoch: str, named: NamedVersion, milestone: Milestone, most: int
+    ) -> bool:
+        return await self._writer.write(
+            lambda sql: version_queries.name_version(sql, id, epoch, named, milestone, most)
+        )
+
+    async def versions(
+        self,
+        id: str,
+        epoch: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        automatic: bool | None = None,
+    ) -> Sequence[NamedVersion]:
+        return await self._reader.read(
+            lambda sql: version_queries.versions(sql, id, epoch, before, limit, automatic)
+        )
+
+    async def rename_version(self, id: str, epoch: str, version: int, name: str) -> NamedVersion:
+        return await self._writer.write(
+            lambda sql: version_queries.rename_version(sql, id, epoch, version, name)
+        )
+
+    async def forget_version(self, id: str, epoch: str, version: int) -> bool:
+        return await self._writer.write(
+            lambda sql: version_queries.forget_version(sql, id, epoch, version)
+        )
+
+    async def set_retention(self, id: str, retention: Retention) -> Document:
+        return await self._writer.write(lambda sql: queries.set_retention(sql, id, retention))
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before))

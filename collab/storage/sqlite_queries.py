@@ -19,13 +19,15 @@ from collab.storage.contract import (
     count_fitting,
     decode_credits,
     decode_metadata,
+    decode_retention,
     encode_credits,
     encode_metadata,
+    encode_retention,
     end_of_prefix,
     is_run,
 )
 from collab.storage.sqlite_file import transaction
-from collab.words import Commit, Document, Snapshot
+from collab.words import Commit, Document, Retention, Snapshot
 
 SNAPSHOTS_KEPT = 2
 
@@ -38,7 +40,7 @@ _REFUSALS = (
     UnicodeEncodeError,
 )
 
-_ROW = "key, id, type, epoch, version, floor, created, updated, metadata"
+_ROW = "key, id, type, epoch, version, floor, created, updated, metadata, retention"
 _MOVE_HEAD = """
     UPDATE documents SET version = ?, updated = max(updated, ?)
     WHERE id = ? AND epoch = ? AND version = ? AND NOT deleted RETURNING key
@@ -60,6 +62,11 @@ _SNAPSHOT = """
     SELECT version, time, content, names FROM snapshots
     WHERE document = ? AND version <= ? ORDER BY version DESC LIMIT 1
 """
+_DROP_MILESTONES = """
+    DELETE FROM milestones WHERE document = ? AND version < ? AND version NOT IN (
+        SELECT version FROM versions WHERE versions.document = milestones.document
+    )
+"""
 _RAISE_FLOOR = """
     UPDATE documents SET floor = ?, floor_time = coalesce((
         SELECT time FROM commits WHERE version = ? AND document = documents.key
@@ -68,8 +75,18 @@ _RAISE_FLOOR = """
 
 
 def _document(row: tuple[Any, ...]) -> Document:
-    _, id, type, epoch, version, floor, created, updated, metadata = row
-    return Document(id, type, epoch, version, floor, created, updated, decode_metadata(metadata))
+    _, id, type, epoch, version, floor, created, updated, metadata, retention = row
+    return Document(
+        id,
+        type,
+        epoch,
+        version,
+        floor,
+        created,
+        updated,
+        decode_metadata(metadata),
+        decode_retention(retention),
+    )
 
 
 def get(sql: sqlite3.Connection, id: str) -> Document | None:
@@ -262,7 +279,7 @@ def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
             sql.execute(_RAISE_FLOOR, (floor, floor, key))
             sql.execute("DELETE FROM commits WHERE document = ? AND version <= ?", (key, floor))
             sql.execute("DELETE FROM snapshots WHERE document = ? AND version < ?", (key, floor))
-            sql.execute("DELETE FROM milestones WHERE document = ? AND version < ?", (key, floor))
+            sql.execute(_DROP_MILESTONES, (key, floor))
         return int(floor)
 
 
@@ -293,6 +310,16 @@ def set_metadata(sql: sqlite3.Connection, id: str, metadata: dict[str, Any]) -> 
     return found[1]
 
 
+def set_retention(sql: sqlite3.Connection, id: str, retention: Retention) -> Document:
+    column = encode_retention(retention)
+    with transaction(sql):
+        sql.execute("UPDATE documents SET retention = ? WHERE id = ? AND NOT deleted", (column, id))
+        found = find(sql, id)
+    if found is None:
+        raise DocumentNotFound
+    return found[1]
+
+
 def delete(sql: sqlite3.Connection, id: str) -> bool:
     with transaction(sql):
         found = sql.execute(
@@ -303,9 +330,10 @@ def delete(sql: sqlite3.Connection, id: str) -> bool:
         sql.execute("DELETE FROM commits WHERE document = ?", found)
         sql.execute("DELETE FROM snapshots WHERE document = ?", found)
         sql.execute("DELETE FROM milestones WHERE document = ?", found)
+        sql.execute("DELETE FROM versions WHERE document = ?", found)
         sql.execute(
             "UPDATE documents SET epoch = '', version = 0, floor = 0, floor_time = 0,"
-            " metadata = '{}', deleted = TRUE WHERE key = ?",
+            " metadata = '{}', retention = '{}', deleted = TRUE WHERE key = ?",
             found,
         )
         return True

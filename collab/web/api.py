@@ -23,6 +23,7 @@ from collab.web import (
     problems,
     restores,
     tokens,
+    versions,
 )
 from collab.web.guard import Guard
 from collab.web.headers import SafeHeaders
@@ -32,6 +33,7 @@ _MODULES = (
     access,
     documents,
     content,
+    versions,
     edits,
     differences,
     restores,

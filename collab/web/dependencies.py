@@ -24,6 +24,7 @@ from collab.pace import Paces
 from collab.registry import Registry
 from collab.rights import Principal
 from collab.settings import Settings
+from collab.versions import Versions
 from collab.web.auth import Authenticator, bearer
 from collab.words import ANY, Access, check_document_id
 
@@ -44,6 +45,10 @@ async def _contents(request: Request) -> Contents:
 async def _registry(request: Request) -> Registry:
     registry: Registry = request.app.state.registry
     return registry
+
+
+async def _versions(request: Request) -> Versions:
+    return (await _catalog(request)).versions
 
 
 async def _settings(request: Request) -> Settings:
@@ -125,6 +130,12 @@ class Visitor:
     """Who asks for the document of the path."""
 
     standing: Standing
+    highest: Access
+    """The highest right that anybody can have here."""
+
+    def check_admin(self) -> None:
+        """Raises NotAllowed unless the caller administers the document."""
+        self.standing.check(min(Access.ADMIN, self.highest))
 
     def writer(self, key: str | None = None) -> Writer:
         """The caller as the author of an edit of the document; without a key one that nobody will
@@ -175,6 +186,7 @@ def _pace(request: Request, principal: Principal) -> None:
 TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
 TheContents: TypeAlias = Annotated[Contents, Depends(_contents)]
 TheRegistry: TypeAlias = Annotated[Registry, Depends(_registry)]
+TheVersions: TypeAlias = Annotated[Versions, Depends(_versions)]
 TheSettings: TypeAlias = Annotated[Settings, Depends(_settings)]
 TheCaller: TypeAlias = Annotated[Caller, Depends(_caller)]
 IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_idempotency_key)]
@@ -198,7 +210,7 @@ async def _permit(request: Request, id: str, needed: Access) -> Visitor:
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     if visitor is None:
         caller = await _identify(request)
-        visitor = request.state.visitor = Visitor(await caller.standing(id))
+        visitor = request.state.visitor = Visitor(await caller.standing(id), caller.highest)
     visitor.standing.check(min(needed, _highest(request)))
     return visitor
 

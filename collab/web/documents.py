@@ -77,10 +77,17 @@ async def get_document(id: DocumentId, catalog: TheCatalog, caller: Reader) -> R
 
 @router.patch("/{id}", response_model=schemas.DocumentRow)
 async def patch_document(
-    id: DocumentId, body: schemas.MetadataPatch, catalog: TheCatalog, caller: WritingCaller
+    id: DocumentId, body: schemas.DocumentPatch, catalog: TheCatalog, caller: WritingCaller
 ) -> Response:
-    """Change the metadata by a JSON merge patch."""
-    return json_answer(schemas.row_of(await catalog.patch_metadata(id, body.metadata)))
+    """Change the metadata, or what of the history is kept, by JSON merge patches."""
+    if body.retention is not None:
+        caller.check_admin()
+        document = await catalog.patch_retention(
+            id, {name: getattr(body.retention, name) for name in body.retention.model_fields_set}
+        )
+    if body.metadata is not None:
+        document = await catalog.patch_metadata(id, body.metadata)
+    return json_answer(schemas.row_of(document))
 
 
 @router.delete("/{id}", status_code=204)

@@ -108,13 +108,45 @@ class DocumentCopy(Body):
     metadata: JsonObject | None = Field(None, description="Absent: those of the source.")
 
 
-class MetadataPatch(Body):
-    """Changes of a document's row: a JSON merge patch (RFC 7396)."""
+class RetentionPatch(Body):
+    """What of the document's history is kept; null: what the server's settings say."""
 
-    metadata: JsonObject = Field(
+    days: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | Literal["forever"] | None = (
+        Field(None, examples=[90], description="For how many days its past is; `forever`: always.")
+    )
+    version_minutes: (
+        Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | Literal["never"] | None
+    ) = Field(
+        None,
+        examples=[30],
+        description="Minutes of activity between versions that are named by themselves.",
+    )
+
+
+class DocumentPatch(Body):
+    """Changes of a document's row: JSON merge patches (RFC 7396)."""
+
+    metadata: JsonObject | None = Field(
+        None,
         description="Merged into the metadata; null removes a key.",
         examples=[{"title": "New title", "draft": None}],
     )
+    retention: RetentionPatch | None = Field(
+        None, description="Merged into the retention; needs the right `admin`."
+    )
+
+    @model_validator(mode="after")
+    def _check_some(self) -> DocumentPatch:
+        if self.metadata is None and self.retention is None:
+            raise ValueError("metadata, retention or both")
+        return self
+
+
+class RetentionRow(BaseModel):
+    """What of a document's history is kept; null: what the server's settings say."""
+
+    days: float | Literal["forever"] | None = Field(examples=[90])
+    version_minutes: float | Literal["never"] | None = Field(examples=[None])
 
 
 class TextInsert(Body):
@@ -221,6 +253,7 @@ class DocumentRow(BaseModel):
     created: int = Field(examples=[1_760_000_000_000])
     updated: int = Field(examples=[1_760_000_000_000])
     metadata: JsonObject = Field(examples=[{"title": "Notes"}])
+    retention: RetentionRow
 
 
 class DocumentList(BaseModel):
@@ -327,7 +360,10 @@ class Problem(BaseModel):
 
 def row_of(document: Document) -> JsonObject:
     """A document as `DocumentRow` describes it."""
-    return {name: getattr(document, name) for name in DocumentRow.model_fields}
+    row = {name: getattr(document, name) for name in DocumentRow.model_fields}
+    kept = document.retention
+    row["retention"] = {"days": kept.days, "version_minutes": kept.version_minutes}
+    return row
 
 
 AccessName: TypeAlias = Literal["none", "read", "write", "admin"]

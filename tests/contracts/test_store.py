@@ -21,6 +21,8 @@ from collab.errors import (
     DocumentBroken,
     DocumentExists,
     DocumentNotFound,
+    TooManyVersions,
+    VersionNotFound,
     VersionUnavailable,
 )
 from collab.storage import (
@@ -38,7 +40,19 @@ from collab.storage.connect import open_store
 from collab.storage.contract import encode_credits
 from collab.storage.memory import MemoryStore
 from collab.storage.sqlite import SqliteStore
-from collab.words import ANY, Access, Commit, Credit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    ANY,
+    Access,
+    Commit,
+    Credit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 from tests.services.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -696,6 +710,138 @@ async def test_a_time_is_found_in_a_long_log(store: Store) -> None:
     for time in range(1000, 1340, 7):
         expected = min(3 * (time - 1000) + 2, 1000)
         assert (await store.version_at("a", time)).version == expected
+
+
+# Named versions ----------------------------------------------------------------------------------
+
+
+def named(version: int, name: str = "draft", *, automatic: bool = False) -> NamedVersion:
+    user, author = (None, None) if automatic else ("Ünal 𝒰", "0123456789abcdef")
+    return NamedVersion(version, name, 7000 + version, user, author, automatic)
+
+
+async def give(store: Store, given: NamedVersion, most: int = 100, mark: bytes = b"") -> bool:
+    return await store.name_version("a", "e1", given, milestone(given.version, mark), most)
+
+
+async def test_named_versions_are_listed_the_newest_first(store: Store) -> None:
+    await make(store, head=5)
+    await make(store, "b", head=5)
+    assert await store.versions("a", "e1") == []
+    rows = [named(2, "two"), named(5, "five"), named(0, "none"), named(4, automatic=True)]
+    for row in rows:
+        assert await give(store, row) is True
+    two, five, none, four = rows
+    assert await store.versions("a", "e1") == [five, four, two, none]
+    assert await store.versions("a", "e1", limit=2) == [five, four]
+    assert await store.versions("a", "e1", before=4) == [two, none]
+    assert await store.versions("a", "e1", automatic=True) == [four]
+    assert await store.versions("a", "e1", before=5, limit=1, automatic=False) == [two]
+    assert await store.versions("b", "e1") == []
+
+
+async def test_a_version_has_one_name(store: Store) -> None:
+    await make(store, head=3)
+    assert await give(store, named(2, "first")) is True
+    assert await give(store, named(2, "second")) is False
+    assert await give(store, named(2, automatic=True)) is False
+    assert await store.versions("a", "e1") == [named(2, "first")]
+
+
+async def test_an_automatic_name_gives_way_to_a_given_one(store: Store) -> None:
+    await make(store, head=3)
+    assert await give(store, named(2, automatic=True)) is True
+    assert await give(store, named(2, automatic=True)) is False
+    assert await give(store, named(2, "mine"), mark=b"other") is True
+    assert await store.versions("a", "e1") == [named(2, "mine")]
+    assert await nearest(store, 2) == milestone(2)
+
+
+async def test_given_names_are_bounded_and_automatic_ones_do_not_count(store: Store) -> None:
+    await make(store, head=5)
+    for version in (1, 2):
+        await give(store, named(version), most=2)
+    with pytest.raises(TooManyVersions):
+        await give(store, named(3), most=2)
+    assert await give(store, named(3, automatic=True), most=2) is True
+    with pytest.raises(TooManyVersions):
+        await give(store, named(3), most=2)
+    assert [row.version for row in await store.versions("a", "e1")] == [3, 2, 1]
+    assert await nearest(store, 5) == milestone(3)
+
+
+async def test_a_name_is_given_to_what_is_there(store: Store) -> None:
+    await make(store, head=3)
+    with pytest.raises(BaseAboveHead):
+        await give(store, named(4))
+    for id, epoch in (("a", "e0"), ("b", "e1")):
+        for call in (
+            store.name_version(id, epoch, named(1), milestone(1), 9),
+            store.versions(id, epoch),
+            store.rename_version(id, epoch, 1, "x"),
+            store.forget_version(id, epoch, 1),
+        ):
+            with pytest.raises(DocumentNotFound):
+                await call
+    assert await store.milestones("a", "e1") == []
+
+
+async def test_a_renamed_version_is_automatic_no_longer(store: Store) -> None:
+    await make(store, head=3)
+    await give(store, named(2, automatic=True))
+    renamed = await store.rename_version("a", "e1", 2, "kept")
+    assert (renamed.name, renamed.automatic, renamed.time) == ("kept", False, 7002)
+    assert await store.versions("a", "e1") == [renamed]
+    with pytest.raises(VersionNotFound):
+        await store.rename_version("a", "e1", 1, "x")
+
+
+async def test_a_named_version_outlives_the_history_around_it(store: Store) -> None:
+    await make(store, head=8)
+    await give(store, named(2))
+    await store.save_milestone("a", "e1", milestone(3))
+    await store.save_snapshot("a", "e1", snapshot(8))
+    assert await store.trim("a", "e1", 1007) == 6
+    assert await nearest(store, 2) == milestone(2)
+    for version in (1, 3, 6):
+        with pytest.raises(VersionUnavailable):
+            await store.nearest("a", version)
+    assert await store.forget_version("a", "e1", 2) is True
+    assert await store.forget_version("a", "e1", 2) is False
+    with pytest.raises(VersionUnavailable):
+        await store.nearest("a", 2)
+
+
+async def test_a_forgotten_version_above_the_floor_stays_readable(store: Store) -> None:
+    await make(store, head=4)
+    await give(store, named(2))
+    await store.forget_version("a", "e1", 2)
+    assert await nearest(store, 3) == milestone(2)
+
+
+async def test_names_and_retention_end_with_their_document(store: Store) -> None:
+    await make(store, head=3)
+    await give(store, named(2))
+    await store.set_retention("a", Retention(days=3))
+    await store.delete("a")
+    await store.create(NewDocument("a", "text", "e2", 1), commits(1, 3), revive=True)
+    assert await store.versions("a", "e2") == []
+    assert (await loaded(store)).document.retention == Retention()
+
+
+async def test_retention_is_replaced_whole(store: Store) -> None:
+    before = await make(store, head=1)
+    assert before.retention == Retention()
+    kept = Retention(days=1.5, version_minutes="never")
+    changed = await store.set_retention("a", kept)
+    assert changed.retention == kept
+    assert await store.get("a") == changed
+    assert (await loaded(store)).document == changed
+    assert await store.list() == [changed]
+    await store.set_retention("a", Retention(days="forever"))
+    assert (await store.set_metadata("a", {"k": 1})).retention == Retention(days="forever")
+    with pytest.raises(DocumentNotFound):
+        await store.set_retention("b", kept)
 
 
 # Trim --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from collab.errors import CollabError
 from collab.storage import Append, NewDocument, NewGrant, Store
 from collab.storage.connect import open_store
-from collab.words import ANY, Access, Commit, Credit, Milestone, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Milestone, NamedVersion, Retention, Snapshot
 from tests.services.postgres import PostgresServer
 
 IDS = ["a", "a_", "a%", "b"]
@@ -124,6 +124,30 @@ class Agreement(RuleBasedStateMachine):
     @rule(id=ids, epoch=epochs, after=versions, until=versions)
     def log_bytes(self, id: str, epoch: str, after: int, until: int) -> None:
         self.both(lambda store: store.log_bytes(id, epoch, after, until))
+
+    @rule(id=ids, epoch=epochs, version=versions, automatic=st.booleans())
+    def name_version(self, id: str, epoch: str, version: int, automatic: bool) -> None:
+        named = NamedVersion(version, "name", 1, "ada", None, automatic)
+        milestone = Milestone(version, 2, bytes([version]))
+        self.both(lambda store: store.name_version(id, epoch, named, milestone, 3))
+
+    @rule(id=ids, epoch=epochs, version=versions)
+    def rename_version(self, id: str, epoch: str, version: int) -> None:
+        self.both(lambda store: store.rename_version(id, epoch, version, "other"))
+
+    @rule(id=ids, epoch=epochs, version=versions)
+    def forget_version(self, id: str, epoch: str, version: int) -> None:
+        self.both(lambda store: store.forget_version(id, epoch, version))
+
+    @rule(id=ids, epoch=epochs, before=st.none() | versions, automatic=st.none() | st.booleans())
+    def named_versions(
+        self, id: str, epoch: str, before: int | None, automatic: bool | None
+    ) -> None:
+        self.both(lambda store: store.versions(id, epoch, before=before, automatic=automatic))
+
+    @rule(id=ids, days=st.none() | st.just("forever") | st.integers(1, 9))
+    def set_retention(self, id: str, days: Any) -> None:
+        self.both(lambda store: store.set_retention(id, Retention(days=days)))
 
     @rule(id=ids, version=versions)
     def nearest(self, id: str, version: int) -> None:

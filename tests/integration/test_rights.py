@@ -168,6 +168,7 @@ async def ask(process: ServerProcess, row: Row, method: str, path: str, **option
         "/restore?version=0",
         "/blame",
         "/activity",
+        "/versions",
     ],
 )
 async def test_looking_over_http(process: ServerProcess, row: Row, path: str) -> None:
@@ -190,6 +191,14 @@ async def test_writing_over_http(process: ServerProcess, row: Row) -> None:
         assert posted == row.status(WRITE, 204)
         changed = await ask(process, row, "PATCH", url, json={"metadata": {"title": "x"}})
         assert changed == row.status(WRITE)
+        named = await ask(process, row, "POST", f"{url}/versions", json={"name": row.name})
+        assert named == row.status(WRITE, 201)
+        newest = f"{url}/versions/{await operator.version(f'{row.prefix}text')}"
+        renamed = await ask(process, row, "PATCH", newest, json={"name": "another"})
+        assert renamed == row.status(WRITE)
+        assert await ask(process, row, "DELETE", newest) == row.status(WRITE, 204)
+        kept = await ask(process, row, "PATCH", url, json={"retention": {"days": 9}})
+        assert kept == row.status(ADMIN)
         after = await operator.version(f"{row.prefix}text")
         assert (after > before) == row.has(WRITE)
 

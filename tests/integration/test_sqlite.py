@@ -22,10 +22,11 @@ from structlog.testing import capture_logs
 from collab.errors import ConfigurationError, DocumentBroken, StoreFailure
 from collab.storage import Append, AppendResult, NewDocument, NewGrant
 from collab.storage.connect import migrate_store, open_store
+from collab.storage.contract import encode_credits
 from collab.storage.memory import MemoryStore
 from collab.storage.schema import MIGRATIONS, REVISIONS
 from collab.storage.sqlite import SqliteStore, open_sqlite
-from collab.words import ANY, Access, Commit, Credit, Grant, Milestone, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Document, Grant, Milestone, Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +100,7 @@ APPENDING = """
 import sys, anyio
 from collab.storage import Append, NewDocument
 from collab.storage.sqlite import open_sqlite
-from collab.words import ANY, Access, Commit, Credit, Grant, Milestone, Snapshot
+from collab.words import ANY, Access, Commit, Credit, Document, Grant, Milestone, Snapshot
 
 async def main():
     async with open_sqlite(sys.argv[1]) as store:
@@ -299,8 +300,9 @@ async def test_a_database_of_another_application_is_refused(
 async def test_damage_found_later_is_a_failure_and_not_an_empty_document(path: Path) -> None:
     await make(path)
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(b"\xff" * 30_000)
+        half = path.stat().st_size // 2
+        file.seek(half)
+        file.write(b"\xff" * half)
     async with open_sqlite(path) as store:
         with pytest.raises((StoreFailure, DocumentBroken)):
             await store.load("a")
@@ -524,18 +526,33 @@ def first_schema_only() -> Iterator[None]:
         yield
 
 
-async def test_a_database_of_before_there_were_grants_keeps_what_it_holds(path: Path) -> None:
+def make_first(path: Path) -> None:
+    """A database of the first schema with a document of two commits and a snapshot, and a deleted
+    one."""
     with first_schema_only():
-        async with open_sqlite(path) as store:
-            await store.create(NewDocument("a", "text", "e1", 1, {"k": 1}), [commit(1), commit(2)])
-            await store.save_snapshot("a", "e1", Snapshot(1, 1, b"content", b"names"))
-            await store.create(NewDocument("dead", "text", "", 1))
-            before = await store.load("a")
-            with pytest.raises(StoreFailure):
-                await store.list_grants()
-    execute(path, "UPDATE documents SET deleted = TRUE WHERE id = 'dead'")
+        migrate_store(f"sqlite:///{path}")
+    credits = encode_credits((Credit("author", 1, "ada", b"digest"),))
+    with closing(sqlite3.connect(path, isolation_level=None)) as sql:
+        sql.executemany(
+            "INSERT INTO documents (id, type, epoch, version, floor, created, updated, metadata,"
+            " deleted) VALUES (?, 'text', ?, ?, 0, 1, 2, ?, ?)",
+            [("a", "e1", 2, '{"k": 1}', False), ("dead", "", 0, "{}", True)],
+        )
+        sql.executemany(
+            "INSERT INTO commits VALUES (1, ?, ?, ?, ?)",
+            [(version, version, credits, b"operation") for version in (1, 2)],
+        )
+        sql.execute("INSERT INTO snapshots VALUES (1, 1, 1, ?, ?)", (b"content", b"names"))
+
+
+async def test_a_database_of_the_first_schema_keeps_what_it_holds(path: Path) -> None:
+    make_first(path)
     async with open_sqlite(path) as store:
-        assert await store.load("a") == before
+        found = await store.load("a")
+        assert found is not None
+        assert found.document == Document("a", "text", "e1", 2, 0, 1, 2, {"k": 1})
+        assert found.snapshot == Snapshot(1, 1, b"content", b"names")
+        assert [each.version for each in found.commits] == [2]
         assert await store.get("dead") is None
         assert await store.append([Append("dead", "e1", 0, ())]) == [AppendResult.GONE]
         assert await add(store, "a", 3) is AppendResult.OK
@@ -554,8 +571,7 @@ async def test_a_migration_that_fails_leaves_the_older_schema(
     def fail(self: Operations, *_: object) -> None:
         raise RuntimeError("the power went off")
 
-    with first_schema_only():
-        await make(path)
+    make_first(path)
     with monkeypatch.context() as patched:
         patched.setattr(Operations, "bulk_insert", fail)
         with pytest.raises(RuntimeError, match="power"):

@@ -37,7 +37,17 @@ from collab.web.auth import Authenticator
 from collab.web.closing import close_code
 from collab.web.connections import Connections
 from collab.web.socket import serve
-from collab.words import Access, Commit, Document, Grant, Head, Milestone, Snapshot
+from collab.words import (
+    Access,
+    Commit,
+    Document,
+    Grant,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 from collab.yjs_peer import Heard, YjsPeer
 from tests.simulation.bus import Rough, RoughBus
 from tests.simulation.network import Broken, Connection, Frame, Gate
@@ -182,6 +192,37 @@ class NodeStore:
 
     async def log_bytes(self, id: str, epoch: str, after: int, until: int) -> int:
         return await self._call(lambda: self._world.store.log_bytes(id, epoch, after, until))
+
+    async def name_version(
+        self, id: str, epoch: str, named: NamedVersion, milestone: Milestone, most: int
+    ) -> bool:
+        return await self._call(
+            lambda: self._world.store.name_version(id, epoch, named, milestone, most)
+        )
+
+    async def versions(
+        self,
+        id: str,
+        epoch: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        automatic: bool | None = None,
+    ) -> Sequence[NamedVersion]:
+        return await self._call(
+            lambda: self._world.store.versions(
+                id, epoch, before=before, limit=limit, automatic=automatic
+            )
+        )
+
+    async def rename_version(self, id: str, epoch: str, version: int, name: str) -> NamedVersion:
+        return await self._call(lambda: self._world.store.rename_version(id, epoch, version, name))
+
+    async def forget_version(self, id: str, epoch: str, version: int) -> bool:
+        return await self._call(lambda: self._world.store.forget_version(id, epoch, version))
+
+    async def set_retention(self, id: str, retention: Retention) -> Document:
+        return await self._call(lambda: self._world.store.set_retention(id, retention))
 
     async def trim(self, id: str, epoch: str, before: int) -> int:
         return await self._call(lambda: self._world.store.trim(id, epoch, before))
