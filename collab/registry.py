@@ -1,6 +1,7 @@
 """The open documents of this node: opened once, shared by all, unloaded when nobody needs them.
 
-Owns the sessions' tasks and the node-wide ones (committer, snapshotter, archivist, poller, relay).
+Owns the sessions' tasks and the node-wide ones (committer, snapshotter, archivist, trimmer, poller,
+relay …).
 An entry stands in the map before the first await of its opening, so a document is never opened
 twice.
 """
@@ -36,6 +37,7 @@ from collab.settings import Settings
 from collab.snapshotter import Snapshotter
 from collab.storage import NewDocument, Store
 from collab.tracing import span
+from collab.trimmer import Trimmer
 from collab.types.known import document_type
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -88,12 +90,11 @@ class Registry:
         self.make_epoch = make_epoch
         self._committer = Committer(store)
         self.archivist = Archivist(store)
+        self.trimmer = Trimmer(
+            store, self.archivist, self._raise_floor, days=settings.history_days, now=now
+        )
         self._snapshotter = Snapshotter(
-            store,
-            self.archivist,
-            every_commits=settings.snapshot_every,
-            history_days=settings.history_days,
-            now=now,
+            store, self.archivist, self.trimmer, every_commits=settings.snapshot_every
         )
         self._automatic = Automatic(
             store,
@@ -302,6 +303,11 @@ class Registry:
         except DocumentExists:
             return  # somebody else was faster
 
+    def _raise_floor(self, id: str, epoch: str, floor: int) -> None:
+        session = self.opened(id)
+        if session is not None and session.epoch == epoch:
+            session.raise_floor(floor)
+
     def _hears_news(self) -> bool:
         return self.bus_up is True
 
@@ -337,6 +343,7 @@ class Registry:
             self._tasks.start_soon(self._snapshotter.run)
             self._tasks.start_soon(self.archivist.run)
             self._tasks.start_soon(self._automatic.run)
+            self._tasks.start_soon(self.trimmer.run)
             self._tasks.start_soon(self._unload_idle)
             self._tasks.start_soon(self.authorizer.run)
             if self.store.shared:

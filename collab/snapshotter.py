@@ -6,8 +6,6 @@ failure costs nothing but a longer replay; the next commit asks again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from collab.archivist import Archivist
@@ -15,10 +13,10 @@ from collab.errors import CollabError
 from collab.measured import store_call
 from collab.session import Session
 from collab.storage import Store
+from collab.trimmer import Trimmer
 from collab.wakeup import Wakeup
 
 _log = structlog.stdlib.get_logger(__name__)
-_MS_PER_DAY = 86_400_000
 
 
 class Snapshotter:
@@ -28,16 +26,14 @@ class Snapshotter:
         self,
         store: Store,
         archivist: Archivist,
+        trimmer: Trimmer,
         *,
         every_commits: int,
-        history_days: float | None,
-        now: Callable[[], int],
     ) -> None:
         self._store = store
         self._archivist = archivist
+        self._trimmer = trimmer
         self._every_commits = every_commits
-        self._history_days = history_days
-        self._now = now
         self._due: dict[str, Session] = {}
         self._wakeup = Wakeup()
 
@@ -62,10 +58,11 @@ class Snapshotter:
                     await self.save(session)
 
     async def save(self, session: Session, *, hurried: bool = False) -> None:
-        """Write a snapshot of committed state if there is something new, and trim behind it.
+        """Write a snapshot of committed state if there is something new.
 
-        Not `hurried`, it becomes a milestone too if one is due. Whatever fails is logged: it costs
-        a longer replay, not the document, nor the node.
+        What is no longer kept is dropped behind it; not `hurried`, it becomes a milestone too if
+        one is due. Whatever fails is logged: it costs a longer replay, not the document, nor the
+        node.
         """
         try:
             await self._save(session, hurried)
@@ -82,6 +79,4 @@ class Snapshotter:
             session.snapshot_version = max(session.snapshot_version, snapshot.version)
             if not hurried:
                 await self._archivist.passed(session.id, session.epoch, snapshot)
-        if self._history_days is not None:
-            before = self._now() - int(self._history_days * _MS_PER_DAY)
-            session.raise_floor(await self._store.trim(session.id, session.epoch, before))
+        await self._trimmer.trim(session.id)

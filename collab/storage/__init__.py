@@ -232,11 +232,12 @@ class Store(Protocol):
         """Replace what the document says of its retention; raises DocumentNotFound."""
         ...
 
-    async def trim(self, id: str, epoch: str, before: int) -> int:
+    async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         """Drop commits older than `before` (ms), only at or below the newest snapshot, and with
         them the snapshots and milestones below the floor, except milestones of named versions.
 
-        Always a prefix of the log, in one transaction. Returns the floor afterwards; raises
+        Always a prefix of the log, in one transaction. Returns the floor afterwards, which with
+        `dry` is only what it would be; raises
         DocumentNotFound if the document is gone or has another epoch.
         """
         ...

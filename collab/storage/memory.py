@@ -315,16 +315,19 @@ class MemoryStore:
         record.document = msgspec.structs.replace(record.document, retention=retention)
         return record.show()
 
-    async def trim(self, id: str, epoch: str, before: int) -> int:
+    async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         await checkpoint()
         record = self._record(id, epoch)
         document = record.document
         newest = record.snapshots[-1].version if record.snapshots else 0
-        floor = document.floor
+        floor, floor_time = document.floor, record.floor_time
         for commit in record.commits:
             if commit.version > newest or commit.time >= before:
                 break
-            floor, record.floor_time = commit.version, commit.time
+            floor, floor_time = commit.version, commit.time
+        if dry:
+            return floor
+        record.floor_time = floor_time
         record.commits = record.commits[floor - document.floor :]
         record.snapshots = [kept for kept in record.snapshots if kept.version >= floor]
         record.milestones = {

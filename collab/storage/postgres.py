@@ -330,10 +330,10 @@ class PostgresStore:
             raise DocumentNotFound
         return document_of(rows[0])
 
-    async def trim(self, id: str, epoch: str, before: int) -> int:
+    async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         rows: Rows = ()
         if storable(id, epoch):
-            values = (id, epoch, bounded(before))
+            values = (id, epoch, bounded_time(before), dry)
             rows = await self._fetch(queries.TRIM, *values, patience=self._limits.bulky)
         if not rows:
             raise DocumentNotFound

@@ -129,7 +129,7 @@ WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
 SELECT document FROM added
 """
 
-# $1 id  $2 epoch  $3 before
+# $1 id  $2 epoch  $3 before  $4 whether only to tell
 TRIM = f"""
 WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
     SELECT key, floor FROM documents
@@ -150,7 +150,7 @@ WITH limits AS MATERIALIZED ({LOCK_WAIT}), head AS MATERIALIZED (
         SELECT time FROM commits AS logged
         WHERE logged.document = goal.key AND logged.version = goal.floor
     ), 0) FROM goal
-    WHERE documents.key = goal.key AND goal.floor > goal.old
+    WHERE documents.key = goal.key AND goal.floor > goal.old AND NOT $4::boolean
     RETURNING documents.key, documents.floor
 ), forgotten AS (
     DELETE FROM commits USING raised

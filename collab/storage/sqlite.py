@@ -136,8 +136,8 @@ class SqliteStore:
     async def set_retention(self, id: str, retention: Retention) -> Document:
         return await self._writer.write(lambda sql: queries.set_retention(sql, id, retention))
 
-    async def trim(self, id: str, epoch: str, before: int) -> int:
-        return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before))
+    async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
+        return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before, dry))
 
     async def list(
         self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100

@@ -263,7 +263,7 @@ def save_snapshot(sql: sqlite3.Connection, id: str, epoch: str, snapshot: Snapsh
         return True
 
 
-def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
+def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int, dry: bool) -> int:
     with transaction(sql):
         key, document = find_epoch(sql, id, epoch)
         (newest,) = sql.execute(
@@ -275,7 +275,7 @@ def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int) -> int:
             (key, document.floor, newest, before),
         ).fetchone()
         floor = max(document.floor, newest if young is None else young[0] - 1)
-        if floor > document.floor:
+        if floor > document.floor and not dry:
             sql.execute(_RAISE_FLOOR, (floor, floor, key))
             sql.execute("DELETE FROM commits WHERE document = ? AND version <= ?", (key, floor))
             sql.execute("DELETE FROM snapshots WHERE document = ? AND version < ?", (key, floor))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from collab.aside import aside
@@ -19,6 +20,7 @@ from collab.web.dependencies import (
     Reader,
     TheCaller,
     TheCatalog,
+    TheRegistry,
     WritingCaller,
 )
 from collab.web.moments import Moment, version_of
@@ -95,6 +97,18 @@ async def delete_document(id: DocumentId, catalog: TheCatalog, caller: Admin) ->
     """Erase the document with its history. Whoever is connected to it is sent away."""
     await catalog.delete(id)
     return Response(status_code=204)
+
+
+@router.post("/{id}/trim", response_model=schemas.TrimmedHistory)
+async def trim_history(
+    id: DocumentId,
+    registry: TheRegistry,
+    caller: Admin,
+    dry_run: Annotated[bool, Query(description="Only tell what would be dropped.")] = False,
+) -> Response:
+    """Drop the past that the document no longer keeps, now; it is done once an hour by itself."""
+    trimmed = await registry.trimmer.trim(id, dry=dry_run)
+    return json_answer({"dry_run": dry_run, **msgspec.structs.asdict(trimmed)})
 
 
 @router.post("/{id}/copy", status_code=201, response_model=schemas.DocumentRow)

@@ -263,6 +263,17 @@ class DocumentList(BaseModel):
     next: str | None = Field(examples=["notes"])
 
 
+class TrimmedHistory(BaseModel):
+    """What was dropped, or with `dry_run` would be; `floor` is the oldest version that is left."""
+
+    dry_run: bool
+    floor: int = Field(examples=[0])
+    commits: int = Field(examples=[0])
+    log_bytes: int = Field(examples=[0])
+    milestones: int = Field(examples=[0])
+    milestone_bytes: int = Field(examples=[0])
+
+
 class CommittedUpdate(BaseModel):
     """Where an update stands in the log, which may be together with those of others."""
 

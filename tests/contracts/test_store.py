@@ -890,6 +890,20 @@ async def test_trimming_again_never_lowers_the_floor(store: Store) -> None:
     assert await store.trim("a", "e1", 9999) == 4
 
 
+async def test_a_dry_trim_only_tells(store: Store) -> None:
+    await make(store, head=5)
+    await store.save_milestone("a", "e1", milestone(1))
+    await store.save_snapshot("a", "e1", snapshot(4))
+    before = await loaded(store)
+    assert await store.trim("a", "e1", 1004, dry=True) == 3
+    assert await store.trim("a", "e1", 9999, dry=True) == 4
+    assert await loaded(store) == before
+    assert await store.read("a", "e1", 0, 9) == list(commits(1, 5))
+    assert await store.milestones("a", "e1") == [Mark(1, 7)]
+    assert (await store.version_at("a", 1001)).version == 1
+    assert await store.trim("a", "e1", 1004) == 3
+
+
 async def test_trimming_leaves_the_neighbours_alone(store: Store) -> None:
     for id in "abc":
         await make(store, id, head=4)

@@ -96,9 +96,9 @@ class Agreement(RuleBasedStateMachine):
         snapshot = Snapshot(version, 1, bytes([version]), b"names")
         self.both(lambda store: store.save_snapshot(id, epoch, snapshot))
 
-    @rule(id=ids, epoch=epochs, before=times)
-    def trim(self, id: str, epoch: str, before: int) -> None:
-        self.both(lambda store: store.trim(id, epoch, before))
+    @rule(id=ids, epoch=epochs, before=times, dry=st.booleans())
+    def trim(self, id: str, epoch: str, before: int, dry: bool) -> None:
+        self.both(lambda store: store.trim(id, epoch, before, dry=dry))
 
     @rule(id=ids, value=st.integers(min_value=-5, max_value=5))
     def set_metadata(self, id: str, value: int) -> None:

@@ -114,6 +114,31 @@ def test_documents_are_listed(shell: Shell) -> None:
     assert [json.loads(line)["id"] for line in lines] == ["list:a", "list:b"]
 
 
+def test_the_past_is_named_listed_and_shown(shell: Shell) -> None:
+    shell.run("edit", "past", stdin="one")
+    shell.run("versions", "past", "--name", "the first")
+    shell.run("edit", "past", stdin=" two")
+    out, _ = shell.run("versions", "past", "--name", "the second")
+    assert [line.split()[-1] for line in out.splitlines()] == ["second", "first"]
+    assert "ada" in out
+    out, _ = shell.run("versions", "past", "--json")
+    newest, first = (json.loads(line) for line in out.splitlines())
+    assert (newest["name"], first["name"]) == ("the second", "the first")
+    assert shell.run("cat", "past", "--version", str(first["version"]))[0] == "one"
+    assert shell.run("cat", "past", "--at", str(newest["time"]))[0] == "one two"
+    assert "a moment is" in shell.refusal("cat", "past", "--at", "yesterday")
+
+
+def test_what_is_no_longer_kept_is_dropped_on_demand(shell: Shell) -> None:
+    shell.run("edit", "kept-1", stdin="one")
+    shell.run("edit", "kept-2", stdin="one")
+    out, error = shell.run("gc", "--dry-run", "--prefix", "kept-")
+    assert out == "2 documents: 0 commits and 0 milestones, 0.00 MB would be freed\n"
+    assert error == ""
+    out, _ = shell.run("gc", "--prefix", "kept-1")
+    assert out == "1 documents: 0 commits and 0 milestones, 0.00 MB freed\n"
+
+
 def test_who_types_into_edit_is_told_how_to_end(shell: Shell) -> None:
     terminal, keyboard = pty.openpty()
     command = [sys.executable, "-m", "collab", "edit", "typed", "--url", shell.url]

@@ -199,6 +199,8 @@ async def test_writing_over_http(process: ServerProcess, row: Row) -> None:
         assert await ask(process, row, "DELETE", newest) == row.status(WRITE, 204)
         kept = await ask(process, row, "PATCH", url, json={"retention": {"days": 9}})
         assert kept == row.status(ADMIN)
+        trimmed = await ask(process, row, "POST", f"{url}/trim")
+        assert trimmed == row.status(ADMIN)
         after = await operator.version(f"{row.prefix}text")
         assert (after > before) == row.has(WRITE)
 

@@ -224,8 +224,8 @@ class NodeStore:
     async def set_retention(self, id: str, retention: Retention) -> Document:
         return await self._call(lambda: self._world.store.set_retention(id, retention))
 
-    async def trim(self, id: str, epoch: str, before: int) -> int:
-        return await self._call(lambda: self._world.store.trim(id, epoch, before))
+    async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
+        return await self._call(lambda: self._world.store.trim(id, epoch, before, dry=dry))
 
     async def list(
         self, *, prefix: str = "", type: str | None = None, after: str = "", limit: int = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -117,3 +118,32 @@ async def test_retention_is_for_who_administers(server: Server) -> None:
     for nonsense in ({"days": 0}, {"days": "never"}, {"hours": 3}, {"days": True}):
         assert problem(await patch(nonsense), 422) == "invalid_request"
     assert problem(await server.client.patch(path, json={}), 422) == "invalid_request"
+
+
+async def test_what_is_no_longer_kept_is_dropped_when_it_is_asked_for(server: Server) -> None:
+    await server.make("a", "one")
+    await server.type("a", "two ")
+    await name(server, "kept", version=1)
+    await server.type("a", "three ")
+    await settle(server)
+    path = "/v1/documents/a"
+    assert (await server.client.post(f"{path}/trim")).json()["commits"] == 0
+    await server.client.patch(path, json={"retention": {"days": 1e-9}})
+    told = (await server.client.post(f"{path}/trim?dry_run=true")).json()
+    assert (told["dry_run"], told["floor"], told["commits"]) == (True, 3, 3)
+    assert told["log_bytes"] > 0
+    done = (await server.client.post(f"{path}/trim")).json()
+    assert done == {**told, "dry_run": False}
+    assert (await server.client.get(path)).json()["floor"] == 3
+    assert (await server.client.get(f"{path}/content?version=1")).text == "one"
+    gone = await server.client.get(f"{path}/content?version=2")
+    assert problem(gone, 410) == "version_unavailable"
+    assert problem(await server.client.get(f"{path}/edits?since=1"), 409) == "below_floor"
+    assert await server.text("a") == "three two one"
+
+
+async def settle(server: Server) -> None:
+    """Write a snapshot, behind which history may be dropped, and let a moment pass."""
+    async with server.registry.open("a") as session:
+        await server.registry.store.save_snapshot("a", session.epoch, session.snapshot())
+    await anyio.sleep(0.002)
