@@ -16,6 +16,7 @@ import msgspec
 
 from collab.aside import aside
 from collab.contents import Contents, Writer, check_yjs
+from collab.erasure import Erasure
 from collab.errors import (
     DocumentNotFound,
     DocumentTooLarge,
@@ -70,6 +71,7 @@ class Catalog:
         self._store = store
         self.contents = Contents(store, registry)
         self.versions = Versions(store, self.contents, registry)
+        self.erasure = Erasure(store, self.contents, registry)
         self._registry = registry
         self._settings = settings
         self.make_id = make_id

@@ -16,7 +16,18 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from collab import __version__
-from collab.commands import api_key, documents, gc, history, replay, tail, token, transfer, versions
+from collab.commands import (
+    api_key,
+    documents,
+    erase,
+    gc,
+    history,
+    replay,
+    tail,
+    token,
+    transfer,
+    versions,
+)
 from collab.commands.console import ERR, OUT
 from collab.commands.remote import CommandError
 from collab.errors import CollabError
@@ -125,6 +136,7 @@ app.command()(history.restore)
 app.command("import")(transfer.import_files)
 app.command("export")(transfer.export_documents)
 app.command()(gc.gc)
+app.command("erase-user")(erase.erase_user)
 app.command()(token.token)
 app.command("api-key")(api_key.api_key)
 app.command()(replay.replay)

@@ -337,6 +337,16 @@ class Unavailable(CollabError):
     code = "unavailable"
 
 
+class HistoryRewritten(Unavailable):
+    """The document's history was written anew, so that nothing goes on from what was there before:
+    whoever comes back gets it afresh."""
+
+    code = Unavailable.code
+
+    def __init__(self) -> None:
+        super().__init__("the history of this document was written anew, it loads afresh")
+
+
 class Restarting(Unavailable):
     """This node is going away; reconnect after `retry_after` seconds."""
 

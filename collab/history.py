@@ -5,13 +5,15 @@ from __future__ import annotations
 from collab.errors import (
     BaseAboveHead,
     BelowFloor,
+    CollabError,
     DocumentBroken,
     DocumentNotFound,
+    HistoryRewritten,
     Unavailable,
 )
 from collab.measured import store_call
 from collab.storage import Store
-from collab.words import Commit
+from collab.words import Commit, Head, is_same_document
 
 _PAGE_COMMITS = 500
 
@@ -34,14 +36,22 @@ class History:
         return self._store.shared
 
     async def head(self, least: int) -> int:
-        """The newest version, which is `least` or above; raises DocumentNotFound, StoreFailure."""
-        with store_call("poll", documents=1):
-            head = (await self._store.poll([self._id])).heads.get(self._id)
+        """The newest version, which is `least` or above; raises DocumentNotFound, StoreFailure,
+        HistoryRewritten."""
+        head = await self._head()
         if head is None or head.epoch != self._epoch:
-            raise DocumentNotFound("the document has been deleted")
+            raise ended_by(head, self._epoch)
         if head.version < least:
             raise lost_commits(least, head.version)
         return head.version
+
+    async def _head(self) -> Head | None:
+        with store_call("poll", documents=1):
+            return (await self._store.poll([self._id])).heads.get(self._id)
+
+    async def gone(self) -> CollabError:
+        """Why this epoch of the document is there no more; raises StoreFailure."""
+        return ended_by(await self._head(), self._epoch)
 
     async def page(self, after: int) -> list[Commit]:
         """The next commits after `after`, empty at the head; raises as `Store.read`."""
@@ -72,6 +82,15 @@ class History:
                 return await self._store.read(self._id, self._epoch, after, limit)
         except BaseAboveHead as error:
             raise lost_commits(after, error.version) from error
+        except DocumentNotFound:
+            raise await self.gone() from None
+
+
+def ended_by(head: Head | None, epoch: str) -> CollabError:
+    """What ends a session of `epoch` whose document has another head, or none."""
+    if head is not None and is_same_document(head.epoch, epoch):
+        return HistoryRewritten()
+    return DocumentNotFound("the document has been deleted")
 
 
 def lost_commits(had: int, has: int) -> Unavailable:

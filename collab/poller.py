@@ -12,8 +12,8 @@ import anyio
 import structlog
 
 from collab.authorizer import Authorizer
-from collab.errors import CollabError, DocumentNotFound, Unavailable
-from collab.history import lost_commits
+from collab.errors import CollabError, Unavailable
+from collab.history import ended_by, lost_commits
 from collab.measured import store_call
 from collab.session import Session
 from collab.storage import Store
@@ -84,7 +84,7 @@ class Poller:
         for session, version in zip(sessions, durable, strict=True):
             head = polled.heads.get(session.id)
             if head is None or head.epoch != session.epoch:
-                session.end(DocumentNotFound("the document has been deleted"))
+                session.end(ended_by(head, session.epoch))
             elif head.version < version:
                 self._lost(session, lost_commits(version, head.version))
             else:

@@ -20,7 +20,6 @@ from collab.errors import (
     BelowFloor,
     CollabError,
     DocumentBroken,
-    DocumentNotFound,
     Restarting,
     StoreFailure,
     Unavailable,
@@ -460,7 +459,7 @@ class Session:
             case AppendResult.CONFLICT:
                 return False
             case AppendResult.GONE:
-                raise DocumentNotFound("the document has been deleted")
+                raise await self._history.gone()
             case AppendResult.FAILED:
                 raise StoreFailure("the store refuses this document's commits")
 

@@ -164,6 +164,17 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
+def epoch_after(epoch: str, random: str) -> str:
+    """The epoch of a document whose history is written anew, `random` being a new epoch by itself:
+    the same document, but nothing goes on from what was there before."""
+    return f"{epoch.partition('-')[0]}-{random}"
+
+
+def is_same_document(epoch: str, other: str) -> bool:
+    """Whether two epochs are of one document, only written anew, and not of one made anew."""
+    return epoch.partition("-")[0] == other.partition("-")[0]
+
+
 def check_document_id(text: str) -> str:
     """Return `text` if it can name a document; raises InvalidDocumentId."""
     if _DOCUMENT_ID.fullmatch(text) is None:

@@ -83,6 +83,22 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     size: int
 
 
+class Rewrite(msgspec.Struct, frozen=True):
+    """A history written anew, under another `epoch`.
+
+    `commits` take the place of those of their versions; those up to `floor` are dropped, with the
+    named versions below it. `snapshots` and `milestones` take the place of all that are kept, or
+    leave them as they are (None). `user`: whose name is taken off the named versions.
+    """
+
+    epoch: str
+    floor: int
+    commits: Sequence[Commit] = ()
+    snapshots: Sequence[Snapshot] | None = None
+    milestones: Sequence[Milestone] | None = None
+    user: str | None = None
+
+
 class Polled(msgspec.Struct, frozen=True):
     """Where the logs of some documents stand, and how many changes of grants there have been."""
 
@@ -232,6 +248,15 @@ class Store(Protocol):
         """Replace what the document says of its retention; raises DocumentNotFound."""
         ...
 
+    async def rewrite(self, id: str, head: Head, change: Rewrite) -> bool:
+        """Write the document's history anew, in one transaction; False, and nothing was written, if
+        its head is another one, or it is gone.
+
+        What was there is overwritten as far as the database does that: see `delete`. The same call
+        again is no harm.
+        """
+        ...
+
     async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         """Drop commits older than `before` (ms), only at or below the newest snapshot, and with
         them the snapshots and milestones below the floor, except milestones of named versions.
@@ -256,7 +281,9 @@ class Store(Protocol):
         """Erase log, snapshots, milestones, named versions and metadata; the id stays known as
         deleted. False if absent.
 
-        Grants stay: like tokens they speak of an id, whether or not there is such a document.
+        SQLite overwrites what it drops, also in its write-ahead log; what PostgreSQL does not show
+        any more stays in its files until they are vacuumed. Grants stay: like tokens they speak of
+        an id, whether or not there is such a document.
         """
         ...
 

@@ -32,6 +32,7 @@ from collab.storage import (
     NewDocument,
     NewGrant,
     Polled,
+    Rewrite,
 )
 from collab.storage.contract import (
     check_cursor,
@@ -314,6 +315,37 @@ class MemoryStore:
             raise DocumentNotFound
         record.document = msgspec.structs.replace(record.document, retention=retention)
         return record.show()
+
+    async def rewrite(self, id: str, head: Head, change: Rewrite) -> bool:
+        await checkpoint()
+        record = self._records.get(id)
+        if record is None:
+            return False
+        document = record.document
+        if document.epoch == change.epoch:
+            return True
+        if Head(document.epoch, document.version) != head:
+            return False
+        new = {commit.version: commit for commit in change.commits}
+        dropped = record.after(document.floor, change.floor)
+        if dropped:
+            record.floor_time = dropped[-1].time
+        kept = record.after(max(document.floor, change.floor), document.version)
+        record.commits = [new.get(commit.version, commit) for commit in kept]
+        if change.snapshots is not None:
+            record.snapshots = sorted(change.snapshots, key=lambda each: each.version)
+        if change.milestones is not None:
+            record.milestones = {each.version: each for each in change.milestones}
+        record.versions = {
+            version: named
+            if named.user is None or named.user != change.user
+            else msgspec.structs.replace(named, user=None)
+            for version, named in record.versions.items()
+            if version >= change.floor
+        }
+        floor = max(document.floor, change.floor)
+        record.document = msgspec.structs.replace(document, epoch=change.epoch, floor=floor)
+        return True
 
     async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         await checkpoint()

@@ -38,9 +38,11 @@ from collab.storage import (
     NewDocument,
     NewGrant,
     Polled,
+    Rewrite,
 )
 from collab.storage import postgres_past as past_queries
 from collab.storage import postgres_queries as queries
+from collab.storage import postgres_rewriting as rewriting
 from collab.storage import postgres_versions as version_queries
 from collab.storage.contract import (
     check_cursor,
@@ -329,6 +331,18 @@ class PostgresStore:
         if not rows:
             raise DocumentNotFound
         return document_of(rows[0])
+
+    async def rewrite(self, id: str, head: Head, change: Rewrite) -> bool:
+        if not storable(id, head.epoch):
+            return False
+
+        async def work(session: Session, unknown: bool) -> bool:
+            await session.run(queries.BEGIN)
+            written = await rewriting.rewrite(session, id, head, change)
+            await session.run(queries.COMMIT)
+            return written
+
+        return await self._call(work, self._limits.bulky)
 
     async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         rows: Rows = ()

@@ -2,7 +2,8 @@
 
 Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
 sessions nor queries: those are in `sqlite_queries`,
-`sqlite_past`, `sqlite_versions` and `sqlite_grants`.
+`sqlite_past`, `sqlite_versions`, `sqlite_rewriting`
+and `sqlite_grants`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from collab.storage import (
     NewDocument,
     NewGrant,
     Polled,
+    Rewrite,
 )
 from collab.storage import sqlite_grants as grant_queries
 from collab.storage import sqlite_past as past_queries
 from collab.storage import sqlite_queries as queries
+from collab.storage import sqlite_rewriting as rewriting
 from collab.storage import sqlite_versions as version_queries
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
@@ -136,6 +139,9 @@ class SqliteStore:
     async def set_retention(self, id: str, retention: Retention) -> Document:
         return await self._writer.write(lambda sql: queries.set_retention(sql, id, retention))
 
+    async def rewrite(self, id: str, head: Head, change: Rewrite) -> bool:
+        return await self._writer.write(lambda sql: rewriting.rewrite(sql, id, head, change))
+
     async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         return await self._writer.write(lambda sql: queries.trim(sql, id, epoch, before, dry))
 
@@ -150,7 +156,7 @@ class SqliteStore:
         return await self._writer.write(lambda sql: queries.set_metadata(sql, id, metadata))
 
     async def delete(self, id: str) -> bool:
-        return await self._writer.write(lambda sql: queries.delete(sql, id))
+        return await self._writer.write(lambda sql: rewriting.delete(sql, id))
 
     async def set_grants(self, grants: Sequence[NewGrant]) -> Sequence[Grant]:
         if not grants:

@@ -96,6 +96,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA fullfsync = ON")  # macOS: past the drive's cache too
             connection.execute("PRAGMA checkpoint_fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             if mode != "wal":
                 raise ConfigurationError(

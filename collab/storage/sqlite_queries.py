@@ -67,7 +67,7 @@ _DROP_MILESTONES = """
         SELECT version FROM versions WHERE versions.document = milestones.document
     )
 """
-_RAISE_FLOOR = """
+RAISE_FLOOR = """
     UPDATE documents SET floor = ?, floor_time = coalesce((
         SELECT time FROM commits WHERE version = ? AND document = documents.key
     ), 0) WHERE key = ?
@@ -125,7 +125,7 @@ def _commits(sql: sqlite3.Connection, key: int, after: int, until: int) -> list[
     return commits
 
 
-def _add_commits(sql: sqlite3.Connection, key: int, commits: Sequence[Commit]) -> None:
+def add_commits(sql: sqlite3.Connection, key: int, commits: Sequence[Commit]) -> None:
     sql.executemany(
         _ADD_COMMIT,
         [(key, c.version, c.time, encode_credits(c.credits), c.operation) for c in commits],
@@ -163,7 +163,7 @@ def create(
                 (*row, key),
             )
         assert key is not None
-        _add_commits(sql, key, commits)
+        add_commits(sql, key, commits)
         found = find_epoch(sql, document.id, document.epoch)
     return found[1]
 
@@ -222,7 +222,7 @@ def _append_one(sql: sqlite3.Connection, batch: Append) -> AppendResult:
         return AppendResult.CONFLICT if there else AppendResult.GONE
     if not is_run(batch.commits, batch.expected_version):
         raise sqlite3.IntegrityError("commits that are not numbered from the head on")
-    _add_commits(sql, moved[0][0], batch.commits)
+    add_commits(sql, moved[0][0], batch.commits)
     return AppendResult.OK
 
 
@@ -276,7 +276,7 @@ def trim(sql: sqlite3.Connection, id: str, epoch: str, before: int, dry: bool) -
         ).fetchone()
         floor = max(document.floor, newest if young is None else young[0] - 1)
         if floor > document.floor and not dry:
-            sql.execute(_RAISE_FLOOR, (floor, floor, key))
+            sql.execute(RAISE_FLOOR, (floor, floor, key))
             sql.execute("DELETE FROM commits WHERE document = ? AND version <= ?", (key, floor))
             sql.execute("DELETE FROM snapshots WHERE document = ? AND version < ?", (key, floor))
             sql.execute(_DROP_MILESTONES, (key, floor))
@@ -318,22 +318,3 @@ def set_retention(sql: sqlite3.Connection, id: str, retention: Retention) -> Doc
     if found is None:
         raise DocumentNotFound
     return found[1]
-
-
-def delete(sql: sqlite3.Connection, id: str) -> bool:
-    with transaction(sql):
-        found = sql.execute(
-            "SELECT key FROM documents WHERE id = ? AND NOT deleted", (id,)
-        ).fetchone()
-        if found is None:
-            return False
-        sql.execute("DELETE FROM commits WHERE document = ?", found)
-        sql.execute("DELETE FROM snapshots WHERE document = ?", found)
-        sql.execute("DELETE FROM milestones WHERE document = ?", found)
-        sql.execute("DELETE FROM versions WHERE document = ?", found)
-        sql.execute(
-            "UPDATE documents SET epoch = '', version = 0, floor = 0, floor_time = 0,"
-            " metadata = '{}', retention = '{}', deleted = TRUE WHERE key = ?",
-            found,
-        )
-        return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pycrdt
@@ -125,6 +125,28 @@ class YjsType:
             )
         return Change(new.committed())
 
+    # What is to be forgotten ----------------------------------------------------------------------
+
+    def without_deleted(self, dump: bytes) -> bytes:
+        """The dump of the same state, in which of what was deleted only its place is left."""
+        change = _undump(dump)
+        doc: pycrdt.Doc[Any] = pycrdt.Doc()
+        doc.apply_update(change.update)
+        return _dump_encoder.encode(Change(doc.get_update(), change.owners))
+
+    def disowned(self, operation: bytes, user: str) -> bytes:
+        """The operation of the log, encoded, without the user as an owner."""
+        change = self.decode(operation)
+        return (
+            self.encode(_without_owner(change, user))
+            if user in change.owners.values()
+            else operation
+        )
+
+    def disowned_dump(self, dump: bytes, user: str) -> bytes:
+        """The same for a state's dump."""
+        return _dump_encoder.encode(_without_owner(_undump(dump), user))
+
     # What HTTP asks for ---------------------------------------------------------------------------
 
     def still(self, state: Replica | Recalled | Still) -> Still:
@@ -203,6 +225,11 @@ class YjsType:
     def merge(self, commits: Sequence[Commit]) -> bytes:
         """The updates of a run of commits as one."""
         return merge([self.decode(commit.operation).update for commit in commits])
+
+
+def _without_owner(change: Change, user: str) -> Change:
+    owners = {client: owner for client, owner in change.owners.items() if owner != user}
+    return Change(change.update, owners)
 
 
 def _undump(raw: bytes) -> Change:

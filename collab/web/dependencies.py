@@ -19,6 +19,7 @@ from fastapi.dependencies.models import Dependant
 from collab.authorizer import Authorizer, Standing
 from collab.catalog import Catalog
 from collab.contents import Contents, Writer
+from collab.erasure import Erasure
 from collab.errors import Malformed, NotAllowed, TooManyRequests
 from collab.pace import Paces
 from collab.registry import Registry
@@ -49,6 +50,10 @@ async def _registry(request: Request) -> Registry:
 
 async def _versions(request: Request) -> Versions:
     return (await _catalog(request)).versions
+
+
+async def _erasure(request: Request) -> Erasure:
+    return (await _catalog(request)).erasure
 
 
 async def _settings(request: Request) -> Settings:
@@ -187,6 +192,7 @@ TheCatalog: TypeAlias = Annotated[Catalog, Depends(_catalog)]
 TheContents: TypeAlias = Annotated[Contents, Depends(_contents)]
 TheRegistry: TypeAlias = Annotated[Registry, Depends(_registry)]
 TheVersions: TypeAlias = Annotated[Versions, Depends(_versions)]
+TheErasure: TypeAlias = Annotated[Erasure, Depends(_erasure)]
 TheSettings: TypeAlias = Annotated[Settings, Depends(_settings)]
 TheCaller: TypeAlias = Annotated[Caller, Depends(_caller)]
 IdempotencyKey: TypeAlias = Annotated[str | None, Depends(_idempotency_key)]

@@ -93,9 +93,12 @@ async def patch_document(
 
 
 @router.delete("/{id}", status_code=204)
-async def delete_document(id: DocumentId, catalog: TheCatalog, caller: Admin) -> Response:
+async def delete_document(
+    id: DocumentId, request: Request, catalog: TheCatalog, caller: Admin
+) -> Response:
     """Erase the document with its history. Whoever is connected to it is sent away."""
     await catalog.delete(id)
+    request.app.state.blames.forget(id)
     return Response(status_code=204)
 
 

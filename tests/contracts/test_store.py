@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import asyncpg
+import msgspec
 import pytest
 
 from collab.errors import (
@@ -34,6 +35,7 @@ from collab.storage import (
     NewDocument,
     NewGrant,
     Polled,
+    Rewrite,
     Store,
 )
 from collab.storage.connect import open_store
@@ -842,6 +844,88 @@ async def test_retention_is_replaced_whole(store: Store) -> None:
     assert (await store.set_metadata("a", {"k": 1})).retention == Retention(days="forever")
     with pytest.raises(DocumentNotFound):
         await store.set_retention("b", kept)
+
+
+# Rewriting ---------------------------------------------------------------------------------------
+
+
+async def test_a_history_is_written_anew_at_once(store: Store) -> None:
+    await make(store, head=6)
+    await store.save_snapshot("a", "e1", snapshot(5))
+    for version in (2, 4):
+        await store.save_milestone("a", "e1", milestone(version))
+    await give(store, named(4))
+    new = commit(3, mark="new")
+    change = Rewrite(
+        "e1-b", 0, [new], [snapshot(6, b"new")], [milestone(2, b"new"), milestone(4, b"new")]
+    )
+    assert await store.rewrite("a", Head("e1", 6), change) is True
+    assert await store.rewrite("a", Head("e1", 6), change) is True, "again"
+    assert await store.read("a", "e1-b", 0, 9) == [*commits(1, 2), new, *commits(4, 6)]
+    found = await loaded(store)
+    assert (found.document.epoch, found.document.floor, found.snapshot) == (
+        "e1-b",
+        0,
+        snapshot(6, b"new"),
+    )
+    assert [await nearest(store, version) for version in (1, 3, 5)] == [
+        None,
+        milestone(2, b"new"),
+        milestone(4, b"new"),
+    ]
+    assert await store.versions("a", "e1-b") == [named(4)]
+    [result] = await store.append([Append("a", "e1", 6, commits(7, 7))])
+    assert result is GONE
+    [result] = await store.append([Append("a", "e1-b", 6, commits(7, 7))])
+    assert result is OK
+
+
+async def test_a_history_written_anew_may_begin_later(store: Store) -> None:
+    await make(store, head=6)
+    await make(store, "b", head=6)
+    await store.save_snapshot("a", "e1", snapshot(3))
+    await give(store, named(2))
+    await give(store, named(6))
+    change = Rewrite("e1-b", 6, (), [snapshot(6)], [])
+    assert await store.rewrite("a", Head("e1", 6), change) is True
+    found = await loaded(store)
+    assert (found.document.floor, found.document.version, found.commits) == (6, 6, ())
+    assert await store.versions("a", "e1-b") == [named(6)]
+    assert await store.milestones("a", "e1-b") == []
+    with pytest.raises(VersionUnavailable):
+        await store.nearest("a", 5)
+    with pytest.raises(VersionUnavailable):
+        await store.version_at("a", 1005)
+    assert (await store.version_at("a", 1006)).version == 6
+    assert tuple(await store.read("b", "e1", 0, 9)) == commits(1, 6)
+
+
+async def test_what_is_kept_is_left_as_it_is_unless_there_is_something_in_its_place(
+    store: Store,
+) -> None:
+    await make(store, head=4)
+    await store.save_snapshot("a", "e1", snapshot(4))
+    await store.save_milestone("a", "e1", milestone(2))
+    await give(store, named(3))
+    await give(store, msgspec.structs.replace(named(1), user="other"))
+    change = Rewrite("e1-b", 0, [commit(2, mark="new")], user="Ünal 𝒰")
+    assert await store.rewrite("a", Head("e1", 4), change) is True
+    assert (await loaded(store)).snapshot == snapshot(4)
+    assert await nearest(store, 2) == milestone(2)
+    users = [row.user for row in await store.versions("a", "e1-b")]
+    assert users == [None, "other"]
+
+
+async def test_only_the_head_that_was_looked_at_is_written_anew(store: Store) -> None:
+    await make(store, head=3)
+    change = Rewrite("e1-b", 3, (), [snapshot(3)], [])
+    for head in (Head("e1", 2), Head("e1", 4), Head("e0", 3)):
+        assert await store.rewrite("a", head, change) is False
+    assert await store.rewrite("b", Head("e1", 3), change) is False
+    assert (await loaded(store)).commits == commits(1, 3)
+    assert (await loaded(store)).document.epoch == "e1"
+    await append(store, "a", 4, 4)
+    assert await store.rewrite("a", Head("e1", 3), change) is False
 
 
 # Trim --------------------------------------------------------------------------------------------

@@ -13,9 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from collab.errors import CollabError
-from collab.storage import Append, NewDocument, NewGrant, Store
+from collab.storage import Append, NewDocument, NewGrant, Rewrite, Store
 from collab.storage.connect import open_store
-from collab.words import ANY, Access, Commit, Credit, Milestone, NamedVersion, Retention, Snapshot
+from collab.words import (
+    ANY,
+    Access,
+    Commit,
+    Credit,
+    Head,
+    Milestone,
+    NamedVersion,
+    Retention,
+    Snapshot,
+)
 from tests.services.postgres import PostgresServer
 
 IDS = ["a", "a_", "a%", "b"]
@@ -95,6 +105,25 @@ class Agreement(RuleBasedStateMachine):
     def save_snapshot(self, id: str, epoch: str, version: int) -> None:
         snapshot = Snapshot(version, 1, bytes([version]), b"names")
         self.both(lambda store: store.save_snapshot(id, epoch, snapshot))
+
+    @rule(id=ids, version=versions, floor=versions, kept=st.booleans())
+    def rewrite(self, id: str, version: int, floor: int, kept: bool) -> None:
+        async def call(store: Store) -> object:
+            found = await store.get(id)
+            if found is None or not found.floor <= floor <= found.version:
+                return None
+            change = Rewrite(
+                f"e1-{found.epoch}"[:9],
+                floor,
+                run_of(version, [3]),
+                None if kept else [Snapshot(found.version, 1, b"new", b"names")],
+                None if kept else [Milestone(floor, 1, b"new")],
+                user="ada",
+            )
+            return await store.rewrite(id, Head(found.epoch, found.version), change)
+
+        if not kept or floor == 0:
+            self.both(call)
 
     @rule(id=ids, epoch=epochs, before=times, dry=st.booleans())
     def trim(self, id: str, epoch: str, before: int, dry: bool) -> None:

@@ -139,6 +139,19 @@ def test_what_is_no_longer_kept_is_dropped_on_demand(shell: Shell) -> None:
     assert out == "1 documents: 0 commits and 0 milestones, 0.00 MB freed\n"
 
 
+def test_a_name_is_erased_from_every_document(shell: Shell) -> None:
+    for id in ("erase-1", "erase-2"):
+        shell.run("edit", id, stdin="one")
+    out, _ = shell.run("erase-user", "ada", "--prefix", "erase-")
+    assert out.splitlines() == [
+        "erase-1: 1 commits",
+        "erase-2: 1 commits",
+        "erased from 2 of 2 documents, 2 commits",
+    ]
+    out, _ = shell.run("erase-user", "ada", "--prefix", "erase-")
+    assert out == "erased from 0 of 2 documents, 0 commits\n"
+
+
 def test_who_types_into_edit_is_told_how_to_end(shell: Shell) -> None:
     terminal, keyboard = pty.openpty()
     command = [sys.executable, "-m", "collab", "edit", "typed", "--url", shell.url]

@@ -201,6 +201,12 @@ async def test_writing_over_http(process: ServerProcess, row: Row) -> None:
         assert kept == row.status(ADMIN)
         trimmed = await ask(process, row, "POST", f"{url}/trim")
         assert trimmed == row.status(ADMIN)
+        for erasing, what in (
+            ("redact", {"at": 0, "length": 1, "version": before + 1}),
+            ("erase-user", {"user": "nobody"}),
+        ):
+            erased = await ask(process, row, "POST", f"{url}/{erasing}", json=what)
+            assert erased == row.status(ADMIN)
         after = await operator.version(f"{row.prefix}text")
         assert (after > before) == row.has(WRITE)
 

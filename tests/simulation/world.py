@@ -31,6 +31,7 @@ from collab.storage import (
     NewDocument,
     NewGrant,
     Polled,
+    Rewrite,
 )
 from collab.storage.memory import MemoryStore
 from collab.web.auth import Authenticator
@@ -223,6 +224,9 @@ class NodeStore:
 
     async def set_retention(self, id: str, retention: Retention) -> Document:
         return await self._call(lambda: self._world.store.set_retention(id, retention))
+
+    async def rewrite(self, id: str, head: Head, change: Rewrite) -> bool:
+        return await self._call(lambda: self._world.store.rewrite(id, head, change))
 
     async def trim(self, id: str, epoch: str, before: int, *, dry: bool = False) -> int:
         return await self._call(lambda: self._world.store.trim(id, epoch, before, dry=dry))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 
 from tests.integration.api.asgi import Server, problem, serving, token
 
@@ -145,5 +145,7 @@ async def test_what_is_no_longer_kept_is_dropped_when_it_is_asked_for(server: Se
 async def settle(server: Server) -> None:
     """Write a snapshot, behind which history may be dropped, and let a moment pass."""
     async with server.registry.open("a") as session:
-        await server.registry.store.save_snapshot("a", session.epoch, session.snapshot())
-    await anyio.sleep(0.002)
+        written = session.snapshot()
+        await server.registry.store.save_snapshot("a", session.epoch, written)
+    while server.registry.now() <= written.time:
+        await checkpoint()
