@@ -1,6 +1,7 @@
-// Writes build.json beside the built files: a digest of the sources they were made of and of each
-// file itself, so that tests/unit/web/test_static.py can tell without Node whether they belong
-// together. The digest is over the sorted paths: path, NUL, content, NUL.
+// Writes build.json beside the built files: a digest of the sources they were made of, one of the
+// client's sources, and one of each file itself, so that tests/unit/web/test_static.py can tell
+// without Node whether they belong together. A digest is over the sorted paths: path, NUL, content,
+// NUL.
 import { createHash } from "node:crypto"
 import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join, relative, sep } from "node:path"
@@ -8,7 +9,7 @@ import { join, relative, sep } from "node:path"
 const RECORD = "build.json"
 const NOT_SOURCES = new Set(["node_modules", ".gitignore", "README.md"])
 
-export function buildRecord(root) {
+export function buildRecord(root, client) {
   let outDir = ""
   return {
     name: "collab-build-record",
@@ -20,6 +21,7 @@ export function buildRecord(root) {
       const built = filesIn(outDir).filter((path) => path !== RECORD)
       const record = {
         sources: digest(root, filesIn(root, NOT_SOURCES)),
+        client: digest(client, filesIn(client)),
         files: Object.fromEntries(built.map((path) => [path, digest(outDir, [path])])),
       }
       writeFileSync(join(outDir, RECORD), JSON.stringify(record, null, 2) + "\n")

@@ -1,4 +1,5 @@
 // The HTTP API, as far as the pages need it. Every failure is a Problem.
+import type { Kind } from "./kinds"
 import { token } from "./token"
 
 export interface DocumentRow {
@@ -14,12 +15,6 @@ export interface DocumentRow {
 export interface Listing {
   readonly documents: readonly DocumentRow[]
   readonly next: string | null
-}
-
-export interface Content {
-  readonly text: string
-  readonly version: number
-  readonly etag: string | null
 }
 
 /** Why a request did not work: the server's problem object, or `unreachable` with status 0. */
@@ -54,27 +49,49 @@ export async function getDocument(id: string): Promise<DocumentRow> {
   return (await call(pathOf(id))).json()
 }
 
-/** Make an empty yjs document; `title` is what people called it. */
-export async function createDocument(id: string, title: string): Promise<DocumentRow> {
-  const body = { id, type: "yjs", metadata: title === id ? {} : { title } }
-  const answer = await call("/v1/documents", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  })
-  return answer.json()
+/** Make an empty document of a kind; `title` is what people called it. */
+export async function createDocument(id: string, kind: Pick<Kind, "type" | "editor">, title: string): Promise<DocumentRow> {
+  const metadata = {
+    ...(title === id ? {} : { title }),
+    ...(kind.editor === null ? {} : { editor: kind.editor }),
+  }
+  return (await send("POST", "/v1/documents", { id, type: kind.type, metadata })).json()
 }
 
-/** The document as plain text; null if it is still what `etag` stands for. */
-export async function getText(id: string, etag: string | null): Promise<Content | null> {
-  const headers: Record<string, string> = etag === null ? {} : { "If-None-Match": etag }
-  const answer = await call(`${pathOf(id)}/content?format=text`, { headers, cache: "no-store" })
-  if (answer.status === 304) return null
-  return {
-    text: await answer.text(),
-    version: Number(answer.headers.get("Collab-Version")),
-    etag: answer.headers.get("ETag"),
-  }
+/** Change what a document is called; an empty title leaves it its id. */
+export async function retitle(id: string, title: string): Promise<DocumentRow> {
+  const body = { metadata: { title: title === "" || title === id ? null : title } }
+  return (await send("PATCH", pathOf(id), body)).json()
+}
+
+export async function deleteDocument(id: string): Promise<void> {
+  await call(pathOf(id), { method: "DELETE" })
+}
+
+/** The document in one of its formats. */
+export async function getFile(id: string, format: string): Promise<Blob> {
+  return (await call(`${pathOf(id)}/content?format=${format}`, { cache: "no-store" })).blob()
+}
+
+/** A token for whoever gets it: what it allows with this one document, and for how many seconds. */
+export async function makeToken(
+  id: string,
+  right: "read" | "write",
+  seconds: number,
+): Promise<{ readonly token: string; readonly expires: number }> {
+  return (await send("POST", "/v1/tokens", { docs: { [id]: right }, seconds })).json()
+}
+
+/** What somebody shows of themselves in a document, which may be anything. */
+export interface Shown {
+  readonly author: string
+  readonly state: unknown
+}
+
+/** Who is in a document now. */
+export async function peopleIn(id: string): Promise<readonly Shown[]> {
+  const { peers }: { peers: Shown[] } = await (await call(`${pathOf(id)}/presence`)).json()
+  return peers
 }
 
 /** What people call a document: its title, or else its id. */
@@ -88,11 +105,17 @@ export function addressOf(id: string): string {
   return `/d/${encodeURIComponent(id)}`
 }
 
-function pathOf(id: string): string {
+export function pathOf(id: string): string {
   return `/v1/documents/${encodeURIComponent(id)}`
 }
 
-async function call(path: string, init: RequestInit = {}, bearer = token()): Promise<Response> {
+/** A request with a JSON body. */
+export function send(method: string, path: string, body: unknown): Promise<Response> {
+  const headers = { "Content-Type": "application/json" }
+  return call(path, { method, headers, body: JSON.stringify(body) })
+}
+
+export async function call(path: string, init: RequestInit = {}, bearer = token()): Promise<Response> {
   const headers = new Headers(init.headers)
   if (bearer !== null) headers.set("Authorization", `Bearer ${bearer}`)
   let answer: Response

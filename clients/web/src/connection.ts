@@ -1,5 +1,5 @@
-// What the connection is, from what the provider tells of it. A pure step function, so that the
-// words on the page follow from it alone; nothing here knows sockets or elements.
+// What the connection is, from what a protocol's client tells of it. A pure step function, so that
+// the words on the page follow from it alone; nothing here knows sockets or elements.
 import { wordsOfClose, type Words } from "./words"
 
 export type Connection =

@@ -22,32 +22,23 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-const SVG = "http://www.w3.org/2000/svg"
+const TOAST_MILLISECONDS = 4000
+const OFFER_MILLISECONDS = 20_000
 
-/** A 20 by 20 line drawing, for the eye only. */
-export function icon(path: string): SVGSVGElement {
-  const drawing = document.createElementNS(SVG, "svg")
-  drawing.setAttribute("viewBox", "0 0 20 20")
-  drawing.setAttribute("class", "icon")
-  drawing.setAttribute("aria-hidden", "true")
-  const line = document.createElementNS(SVG, "path")
-  line.setAttribute("d", path)
-  drawing.append(line)
-  return drawing
-}
-
-export const ICONS = {
-  back: "M12 4.5 6.5 10l5.5 5.5",
-  search: "M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11ZM13 13l3.5 3.5",
-  link: "M8.5 11.5a3 3 0 0 0 4.3 0l2.4-2.4a3 3 0 0 0-4.3-4.3l-.9.9M11.5 8.5a3 3 0 0 0-4.3 0l-2.4 2.4a3 3 0 0 0 4.3 4.3l.9-.9",
-  key: "M12.5 3a4.5 4.5 0 0 0-4.3 5.8L3 14v3h3v-2h2v-2h1.5l1.7-1.7A4.5 4.5 0 1 0 12.5 3ZM13.5 6.5h.01",
-} as const
-
-/** One line at the bottom for a moment, read out by screen readers. */
-export function toast(text: string): void {
+/** One line at the bottom for a moment, read out by screen readers; longer if it offers something. */
+export function toast(text: string, offer?: { readonly label: string; go(): void }): void {
   document.querySelector(".toast")?.remove()
-  const line = h("p", { class: "toast", role: "status" })
+  const words = h("span", { role: "status" })
+  const line = h("div", { class: "toast" }, words)
   document.body.append(line)
-  line.textContent = text
-  setTimeout(() => line.remove(), 4000)
+  words.textContent = text
+  if (offer !== undefined) {
+    const button = h("button", { type: "button", class: "toast-button" }, offer.label)
+    button.addEventListener("click", () => {
+      line.remove()
+      offer.go()
+    })
+    line.append(button)
+  }
+  setTimeout(() => line.remove(), offer === undefined ? TOAST_MILLISECONDS : OFFER_MILLISECONDS)
 }

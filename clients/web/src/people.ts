@@ -58,21 +58,51 @@ export function rename(name: string, hue: number): void {
   localStorage.setItem(HUE_KEY, String(hue))
 }
 
+/** Show my colour on the whole page: what I touch is mine. */
+export function wearHue(hue: number): void {
+  const { classList } = document.documentElement
+  for (const name of [...classList]) if (name.startsWith("hue-")) classList.remove(name)
+  classList.add(`hue-${hue}`)
+}
+
+/** From the start, and when another window of this browser chose another one. */
+export function followHue(): void {
+  wearHue(me().hue)
+  addEventListener("storage", (event) => {
+    if (event.key === HUE_KEY) wearHue(me().hue)
+  })
+}
+
 export function published(person: Person): PublishedUser {
   const color = HUES[person.hue] ?? HUES[0]
   return { name: person.name, color, colorLight: `${color}33` }
 }
 
-/** Somebody by what they published, which may be anything at all. */
-export function personOf(client: number, user: unknown): Person {
+/** Somebody by what they published, which may be anything at all; who has no colour of ours gets
+ * one by `client`. */
+export function personOf(client: number | string, user: unknown): Person {
   const { name, color } = typeof user === "object" && user !== null
     ? (user as { name?: unknown; color?: unknown })
     : {}
   const known = HUES.findIndex((hex) => hex === color)
   return {
     name: (typeof name === "string" && tidy(name)) || "Somebody",
-    hue: known === -1 ? client % HUES.length : known,
+    hue: known === -1 ? hueOf(client) : known,
   }
+}
+
+/** Somebody by the whole of what they show: a Yjs awareness state has the person under `user`. */
+export function personShown(client: number | string, state: unknown): Person {
+  const user = typeof state === "object" && state !== null && "user" in state ? state.user : state
+  return personOf(client, user)
+}
+
+/** The same colour for the same id, wherever it is seen. */
+export function hueOf(client: number | string): number {
+  if (typeof client === "number") return client % HUES.length
+  let sum = 0
+  for (const character of client) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) >>> 0
+  return sum % HUES.length
 }
 
 /** The first colour from `wanted` on that is not in `taken`; `wanted` if all are. */

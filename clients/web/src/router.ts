@@ -1,21 +1,26 @@
 // Which page an address stands for, and going from one to another without loading anew.
 import { addressOf } from "./api"
+import { closeSheets } from "./sheet"
+import { pageShortcuts } from "./shortcuts"
 import { forgetToken } from "./token"
 import type { View } from "./view"
 
-type Route =
-  | { readonly page: "list" }
-  | { readonly page: "document"; readonly id: string }
+/** A page by the path of its address; what the pattern captures, decoded, is given to it. */
+export interface Route {
+  readonly path: RegExp
+  open(captured: string): View
+}
 
 let root: HTMLElement
-let open: (route: Route) => View
+let routes: readonly Route[]
 let current: View | null = null
 let address = ""
 
-/** Show the page of the address in `element`, and follow links from now on. */
-export function start(element: HTMLElement, views: (route: Route) => View): void {
+/** Show the page of the address in `element`, and follow links from now on. The first route is for
+ * what none of them fits, too. */
+export function start(element: HTMLElement, pages: readonly Route[]): void {
   root = element
-  open = views
+  routes = pages
   addEventListener("popstate", onHistory)
   document.addEventListener("click", followLink)
   show()
@@ -44,20 +49,30 @@ export function signOut(): void {
 /** Make the page of the address anew. */
 export function show(): void {
   current?.leave?.()
-  current = open(routeOf())
+  closeSheets()
+  pageShortcuts([])
+  toDocument()
+  current = viewOf(location.pathname)
   address = location.pathname + location.search
   document.title = current.title
   root.replaceChildren(current.element)
 }
 
-function routeOf(): Route {
-  const asked = new URLSearchParams(location.search).get("document")
-  if (location.pathname === "/" && asked !== null) {
-    history.replaceState(null, "", addressOf(asked))
-    return { page: "document", id: asked }
+function viewOf(path: string): View {
+  for (const route of routes) {
+    const match = route.path.exec(path)
+    if (match !== null) return route.open(decoded(match[1] ?? ""))
   }
-  const [, id] = /^\/d\/(.+)$/.exec(location.pathname) ?? []
-  return id === undefined ? { page: "list" } : { page: "document", id: decoded(id) }
+  const [first] = routes
+  if (first === undefined) throw new Error("there are no pages")
+  return first.open("")
+}
+
+/** `/?document=ID` is the page of that document. */
+function toDocument(): void {
+  const asked = new URLSearchParams(location.search).get("document")
+  if (location.pathname !== "/" || asked === null) return
+  history.replaceState(null, "", addressOf(asked))
 }
 
 function onHistory(): void {
@@ -84,8 +99,8 @@ function followLink(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   const link = (event.target as Element).closest("a")
-  if (link === null || link.target !== "" || link.origin !== location.origin) return
-  if (link.pathname !== "/" && !link.pathname.startsWith("/d/")) return
+  if (link === null || link.target !== "" || link.download !== "" || link.origin !== location.origin) return
+  if (!routes.some((route) => route.path.test(link.pathname))) return
   if (link.hash !== "" && link.pathname === location.pathname) return
   event.preventDefault()
   go(link.pathname + link.search)

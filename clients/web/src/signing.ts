@@ -1,6 +1,7 @@
 // Signing in and out: a panel in place of a page, a dialog above one that goes on.
 import { checkToken, Problem } from "./api"
-import { h, icon, ICONS } from "./dom"
+import { h } from "./dom"
+import { icon } from "./icons"
 import { signOut } from "./router"
 import { bearerInToken, setToken, token, tokenIn } from "./token"
 import { type Words, wordsOfProblem } from "./words"
@@ -50,7 +51,7 @@ export function closeSignIn(): void {
  * one. */
 export function account(words = bearerInToken() ?? "Signed in"): HTMLElement | null {
   if (token() === null) return null
-  const button = h("button", { type: "button", class: "quiet" }, "Sign out")
+  const button = h("button", { type: "button", class: "tool" }, "Sign out")
   button.addEventListener("click", signOut)
   return h("div", { class: "account" }, h("span", { class: "account-name", title: words }, words), button)
 }
@@ -72,7 +73,7 @@ function signInForm(words: Words, done: () => void, cancel: (() => void) | null)
   const form = h(
     "form",
     { novalidate: true },
-    icon(ICONS.key),
+    icon("key"),
     h("h2", { id: "sign-in-title" }, words.title),
     h("p", { id: "sign-in-advice" }, words.advice),
     h("label", { for: "sign-in-token", class: "label" }, "Token"),

@@ -57,10 +57,15 @@ export function nameInToken(): string | null {
   return typeof name === "string" ? name : null
 }
 
+/** The user that the token says its bearer is. */
+export function userInToken(): string | null {
+  const user = claims()?.sub
+  return typeof user === "string" ? user : null
+}
+
 /** Whom the token is for, as people call them. */
 export function bearerInToken(): string | null {
-  const user = claims()?.sub
-  return nameInToken() ?? (typeof user === "string" ? user : null)
+  return nameInToken() ?? userInToken()
 }
 
 /** What the token says its bearer may do with a document; null if it does not say. As on the

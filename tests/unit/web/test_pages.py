@@ -106,7 +106,7 @@ async def test_files_with_a_hash_may_be_kept_for_ever(
 async def test_who_takes_gzip_gets_it(
     client: httpx.AsyncClient, accepted: str, coding: str | None
 ) -> None:
-    path = asset("yjs-*.js")
+    path = asset("yjs-text-*.js")
     headers = {"accept-encoding": accepted}
     async with client.stream("GET", path, headers=headers) as answer:
         body = b"".join([part async for part in answer.aiter_raw()])

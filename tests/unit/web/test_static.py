@@ -15,11 +15,12 @@ import pytest
 
 _ROOT = Path(__file__).parents[3]
 _SOURCES = _ROOT / "clients" / "web"
+_CLIENT = _ROOT / "clients" / "typescript" / "src"
 _STATIC = _ROOT / "collab" / "web" / "static"
 _RECORD = "build.json"
 _NOT_SOURCES = {"node_modules", ".gitignore", "README.md"}
 _BUILD = "the pages were changed but not built: make web"
-_HASHED_NAME = re.compile(r"assets/[a-z-]+-[A-Za-z0-9_-]{8}\.(js|css|svg|woff2)")
+_HASHED_NAME = re.compile(r"assets/[a-z0-9-]+-[A-Za-z0-9_-]{8}\.(js|css|svg|woff2)")
 
 
 def files_in(folder: Path, without: frozenset[str] | set[str] = frozenset()) -> list[str]:
@@ -42,6 +43,7 @@ def record() -> dict[str, Any]:
 
 def test_the_built_pages_were_made_of_these_sources(record: dict[str, Any]) -> None:
     assert record["sources"] == digest(_SOURCES, files_in(_SOURCES, _NOT_SOURCES)), _BUILD
+    assert record["client"] == digest(_CLIENT, files_in(_CLIENT)), _BUILD
 
 
 def test_the_built_files_are_as_they_were_built(record: dict[str, Any]) -> None:
@@ -70,7 +72,17 @@ def test_what_may_be_kept_for_ever_has_its_hash_in_its_name() -> None:
 
 def test_the_licenses_of_what_is_bundled_go_with_it() -> None:
     licenses = (_STATIC / "licenses.txt").read_text()
-    for name in ("yjs", "y-websocket", "@codemirror/view", "@fontsource-variable/instrument-sans"):
+    for name in (
+        "yjs",
+        "y-websocket",
+        "@hocuspocus/provider",
+        "@tiptap/core",
+        "quill",
+        "quill-delta",
+        "@codemirror/view",
+        "@fontsource-variable/instrument-sans",
+        "@fontsource/source-serif-4",
+    ):
         assert f"\n{name} " in f"\n{licenses}"
 
 

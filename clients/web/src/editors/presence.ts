@@ -1,35 +1,36 @@
 // Who is here: a row of faces in the bar, and under it a panel with everybody's name, where one's
 // own can be changed.
 import { h } from "../dom"
+import { face, faces } from "../pages/parts"
 import { account } from "../signing"
 import { initials, MAX_NAME_LENGTH, mayRename, type Person } from "../people"
 
 const MAX_FACES = 3
 const MAX_LISTED = 100
 
-export interface Present extends Person {
-  readonly client: number
+export interface Present<Id> extends Person {
+  readonly id: Id
   /** Whether they have a caret that one can go to. */
   readonly placed: boolean
 }
 
-export interface PresenceActions {
+export interface PresenceActions<Id> {
   rename(name: string): void
-  goTo(client: number): void
+  goTo(id: Id): void
 }
 
-export interface Presence {
-  show(me: Person, others: readonly Present[]): void
+export interface Presence<Id> {
+  show(me: Person, others: readonly Present<Id>[]): void
   leave(): void
 }
 
-export function makePresence(place: HTMLElement, actions: PresenceActions): Presence {
-  const faces = h("span", { class: "faces", "aria-hidden": "true" })
+export function makePresence<Id>(place: HTMLElement, actions: PresenceActions<Id>): Presence<Id> {
+  const row = h("span", { class: "faces", "aria-hidden": "true" })
   const count = h("span", { class: "count" })
   const button = h(
     "button",
     { type: "button", class: "people-button", "aria-expanded": "false", "aria-controls": "people" },
-    faces,
+    row,
     count,
   )
   const input = h("input", {
@@ -82,9 +83,7 @@ export function makePresence(place: HTMLElement, actions: PresenceActions): Pres
   return {
     show(me, others) {
       const everyone = [me, ...others]
-      const more = everyone.length - MAX_FACES
-      faces.replaceChildren(...everyone.slice(0, MAX_FACES).map(face))
-      if (more > 0) faces.append(h("span", { class: "face more" }, `+${more}`))
+      row.replaceChildren(...faces(everyone, MAX_FACES))
       count.textContent = everyone.length === 1 ? "Only you" : `${everyone.length} here`
       button.setAttribute("aria-label", `${count.textContent}: ${everyone.map((each) => each.name).join(", ")}`)
       input.readOnly = !mayRename()
@@ -104,11 +103,7 @@ export function makePresence(place: HTMLElement, actions: PresenceActions): Pres
   }
 }
 
-function face(person: Person): HTMLElement {
-  return h("span", { class: `face hue-${person.hue}`, title: person.name }, initials(person.name))
-}
-
-function listed(person: Present, actions: PresenceActions): HTMLElement {
+function listed<Id>(person: Present<Id>, actions: PresenceActions<Id>): HTMLElement {
   const name = h("span", { class: "name" }, person.name)
   const button = h(
     "button",
@@ -116,6 +111,6 @@ function listed(person: Present, actions: PresenceActions): HTMLElement {
     face(person),
     name,
   )
-  button.addEventListener("click", () => actions.goTo(person.client))
+  button.addEventListener("click", () => actions.goTo(person.id))
   return h("li", {}, button)
 }

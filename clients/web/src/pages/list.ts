@@ -1,219 +1,261 @@
-// All documents: find one, make one.
-import { addressOf, createDocument, type DocumentRow, listDocuments, Problem, titleOf } from "../api"
-import { h, icon, ICONS } from "../dom"
-import { go, show } from "../router"
+// All documents: find one, see who is in it, make one.
+import { type DocumentRow, listDocuments, peopleIn, Problem } from "../api"
+import { h } from "../dom"
+import { icon, pairDrawing } from "../icons"
+import { personShown } from "../people"
+import { show } from "../router"
+import { pageShortcuts } from "../shortcuts"
+import { account } from "../signing"
 import type { View } from "../view"
-import { account, openSignIn } from "../signing"
-import { wordsOfProblem } from "../words"
-import { refusal, sign } from "./parts"
+import { openCreate } from "./create"
+import { refusal, shortcutsButton, sign, themeButton } from "./parts"
+import { chosen, type Order, Shelf } from "./shelf"
 import "../styles/list.css"
 
-const PAGE_LENGTH = 50
+const PAGE_LENGTH = 500
 const SEARCH_MILLISECONDS = 150
 const RETRY_MILLISECONDS = 3000
-const MAX_ID_LENGTH = 200
-const TYPES: readonly (readonly [string, string])[] = [
-  ["", "All types"],
-  ["yjs", "yjs"],
-  ["text", "text"],
-  ["richtext", "richtext"],
-]
+const REFRESH_MILLISECONDS = 10_000
+/** Of how many rows one asks who is there: more than fit on a screen. */
+const MAX_PEOPLED = 24
+const TYPES = [
+  ["", "All"],
+  ["richtext", "Rich text"],
+  ["text", "Plain text"],
+  ["yjs", "Yjs"],
+] as const
 
 export function listPage(): View {
-  const rows = h("ul", { class: "documents" })
-  const below = h("div", { class: "below" })
-  const search = h("input", {
+  return new ListPage()
+}
+
+class ListPage implements View {
+  readonly title = "Documents · collab"
+  readonly element: HTMLElement
+  private readonly shelf = new Shelf()
+  private readonly search = h("input", {
     class: "field",
     type: "search",
     placeholder: "Find a document",
-    "aria-label": "Find by the beginning of its name",
+    "aria-label": "Find by words of its name",
     autocomplete: "off",
     spellcheck: "false",
-    maxlength: MAX_ID_LENGTH,
   })
-  const type = h("select", { class: "field", "aria-label": "Type" })
-  type.append(...TYPES.map(([value, label]) => h("option", { value }, label)))
+  private readonly order = h(
+    "select",
+    { "aria-label": "Order" },
+    h("option", { value: "recent" }, "Changed last"),
+    h("option", { value: "name" }, "By name"),
+  )
+  private readonly types = typeChoices()
+  private readonly count = h("span", { class: "number", role: "status" })
+  private readonly below = h("div", { class: "below" })
+  private readonly waiting = skeleton()
   // What one can do here, once one is signed in where that is needed.
-  const work = h(
-    "div",
-    {},
-    h("p", { class: "lead" }, "Make a document, open it in a second window or send its link, and type in both."),
-    newDocumentForm(),
-    h("div", { class: "finder" }, h("label", { class: "search" }, icon(ICONS.search), search), type),
-  )
-  const element = h(
-    "div",
-    { class: "list-page" },
-    h(
-      "header",
-      { class: "top" },
-      sign(),
-      h("nav", { class: "row" }, h("a", { href: "/docs", class: "quiet" }, "HTTP API"), account()),
-    ),
-    h(
-      "main",
-      {},
-      h("h1", {}, "Write together"),
-      work,
-      rows,
-      below,
-    ),
-  )
+  private readonly work: readonly HTMLElement[]
+  private readonly finding: readonly HTMLElement[]
+  /** What is known of the server's documents, in order of id; `next` is where it goes on. */
+  private readonly rows = new Map<string, DocumentRow>()
+  private next: string | null = null
+  private asked = 0 // only the newest question may answer
+  private timer = 0
 
-  let asked = 0 // only the newest question may answer
-  let timer = 0
+  constructor() {
+    const make = h("button", { type: "button", class: "button primary new-button" }, icon("plus"), "New document")
+    make.addEventListener("click", openCreate)
+    const finder = h(
+      "div",
+      { class: "finder" },
+      h("label", { class: "search" }, icon("search"), this.search, h("kbd", { "aria-hidden": "true" }, "/")),
+      this.types,
+    )
+    const order = h("div", { class: "list-order" }, this.count, this.order)
+    this.work = [make]
+    this.finding = [finder, order]
+    this.element = h(
+      "div",
+      { class: "list-page" },
+      h(
+        "header",
+        { class: "top" },
+        sign(),
+        h("nav", { "aria-label": "Settings" }, shortcutsButton(), themeButton(), account()),
+      ),
+      h(
+        "main",
+        {},
+        h("div", { class: "list-head" }, h("h1", {}, "Documents"), make),
+        finder,
+        order,
+        this.waiting,
+        this.shelf.element,
+        this.below,
+      ),
+    )
+    this.search.addEventListener("input", () => {
+      this.draw()
+      this.soon(SEARCH_MILLISECONDS)
+    })
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowDown") return
+      event.preventDefault()
+      this.shelf.focusFirst()
+    })
+    this.types.addEventListener("change", () => {
+      this.draw()
+      this.soon(0)
+    })
+    this.order.addEventListener("change", () => this.draw())
+    document.addEventListener("visibilitychange", this.onVisible)
+    pageShortcuts([
+      { key: "n", label: "New document", run: openCreate },
+      { key: "/", label: "Find a document", run: () => this.search.focus() },
+      { key: "↓", label: "Next document" },
+      { key: "↑", label: "Previous document" },
+    ])
+    this.draw()
+    void this.load("")
+  }
 
-  const load = async (after: string) => {
-    const question = (asked += 1)
-    clearTimeout(timer)
+  leave(): void {
+    this.asked += 1
+    clearTimeout(this.timer)
+    document.removeEventListener("visibilitychange", this.onVisible)
+  }
+
+  /** Take a page of the server's list. What begins with the searched text is asked for by itself as
+   * long as not all documents are known. */
+  private async load(after: string): Promise<void> {
+    const question = (this.asked += 1)
+    clearTimeout(this.timer)
     try {
-      const prefix = idCharacters(search.value.trim())
-      const listing = await listDocuments(prefix, type.value, after, PAGE_LENGTH)
-      if (question !== asked) return
-      if (after === "") rows.replaceChildren()
-      rows.append(...listing.documents.map(line))
-      below.replaceChildren()
-      if (listing.next !== null) below.append(moreButton(listing.next))
-      else if (rows.childElementCount === 0) below.append(nothing(prefix !== "" || type.value !== ""))
+      const prefix = this.next === null ? "" : idCharacters(this.search.value.trim())
+      const listing = await listDocuments(prefix, prefix === "" ? "" : this.type, after, PAGE_LENGTH)
+      if (question !== this.asked) return
+      if (prefix === "") {
+        if (after === "") this.rows.clear()
+        this.next = listing.next
+      }
+      for (const row of listing.documents) this.rows.set(row.id, row)
+      this.waiting.remove()
+      this.allow(true)
+      this.draw()
+      this.again(REFRESH_MILLISECONDS)
+      await this.loadPeople(question)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      if (question !== asked) return
-      rows.replaceChildren()
-      work.hidden = error.status === 401
-      below.replaceChildren(refusal(error, show))
-      if (error.status !== 401 && error.status !== 403) soon(RETRY_MILLISECONDS)
+      if (question !== this.asked) return
+      this.refuse(error)
     }
   }
-  const soon = (milliseconds: number) => {
-    clearTimeout(timer)
-    timer = window.setTimeout(() => void load(""), milliseconds)
+
+  private async loadPeople(question: number): Promise<void> {
+    const shown = this.wanted().slice(0, MAX_PEOPLED)
+    await Promise.all(
+      shown.map(async ({ id }) => {
+        try {
+          const peers = await peopleIn(id)
+          if (question !== this.asked) return
+          this.shelf.showPeople(id, peers.map(({ author, state }) => personShown(author, state)))
+        } catch (error) {
+          if (!(error instanceof Problem)) throw error // deleted meanwhile, or the line is gone
+        }
+      }),
+    )
   }
-  const moreButton = (after: string) => {
+
+  private refuse(problem: Problem): void {
+    this.waiting.remove()
+    this.allow(problem.status !== 401 && this.rows.size > 0)
+    if (problem.status === 401 || problem.status === 403) this.rows.clear()
+    this.draw()
+    this.below.replaceChildren(refusal(problem, show))
+    if (problem.status !== 401 && problem.status !== 403) this.again(RETRY_MILLISECONDS)
+  }
+
+  private allow(signedIn: boolean): void {
+    for (const element of this.work) element.hidden = !signedIn
+  }
+
+  private draw(): void {
+    const rows = this.wanted()
+    this.shelf.show(rows)
+    const known = this.rows.size > 0
+    for (const element of this.finding) element.hidden = !known && !this.waiting.isConnected
+    this.count.textContent = known ? counted(rows.length, this.next !== null) : ""
+    this.below.replaceChildren()
+    if (this.waiting.isConnected) return
+    if (this.next !== null) this.below.append(this.moreButton(this.next))
+    else if (rows.length === 0) this.below.append(known ? nothingFound() : nothingYet())
+  }
+
+  private wanted(): DocumentRow[] {
+    const order = this.order.value as Order
+    return chosen(this.rows.values(), { words: this.search.value.trim(), type: this.type, order })
+  }
+
+  private get type(): string {
+    return this.types.querySelector<HTMLInputElement>("input:checked")?.value ?? ""
+  }
+
+  private moreButton(after: string): HTMLElement {
     const button = h("button", { type: "button", class: "button" }, "Show more")
-    button.addEventListener("click", () => void load(after))
+    button.addEventListener("click", () => void this.load(after))
     return button
   }
-  const onReturn = () => {
-    // Do not throw away pages that somebody has unfolded.
-    if (!document.hidden && !work.hidden && rows.childElementCount <= PAGE_LENGTH) void load("")
-  }
-  search.addEventListener("input", () => soon(SEARCH_MILLISECONDS))
-  type.addEventListener("change", () => soon(0))
-  document.addEventListener("visibilitychange", onReturn)
-  void load("")
 
-  return {
-    title: "collab",
-    element,
-    leave() {
-      asked += 1
-      clearTimeout(timer)
-      document.removeEventListener("visibilitychange", onReturn)
-    },
+  /** Ask anew, unless that would throw away pages that somebody has unfolded. */
+  private again(milliseconds: number): void {
+    clearTimeout(this.timer)
+    if (this.rows.size > PAGE_LENGTH || document.hidden) return
+    this.timer = window.setTimeout(() => void this.load(""), milliseconds)
+  }
+
+  /** What was typed is found in what is known already; only the rest is asked for. */
+  private soon(milliseconds: number): void {
+    if (this.next === null) return
+    clearTimeout(this.timer)
+    this.timer = window.setTimeout(() => void this.load(""), milliseconds)
+  }
+
+  private readonly onVisible = (): void => {
+    if (!document.hidden) this.again(0)
   }
 }
 
-function newDocumentForm(): HTMLElement {
-  const name = h("input", {
-    class: "field",
-    name: "name",
-    placeholder: "Name of a new document",
-    "aria-label": "Name of a new document",
-    autocomplete: "off",
-    maxlength: MAX_ID_LENGTH,
-    required: true,
-  })
-  const button = h("button", { class: "button primary" }, "Create")
-  const answer = h("p", { class: "answer", role: "status" })
-  const form = h("form", { class: "new" }, h("div", { class: "row" }, name, button), answer)
-
-  const make = async (id: string, title: string) => {
-    button.disabled = true
-    try {
-      await createDocument(id, title)
-      go(addressOf(id))
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error
-      if (error.code === "document_exists") {
-        answer.replaceChildren(`“${id}” is there already. `, h("a", { href: addressOf(id) }, "Open it"))
-      } else if (error.status === 401) {
-        openSignIn(wordsOfProblem(error), () => void make(id, title))
-      } else {
-        const words = wordsOfProblem(error)
-        answer.textContent = `${words.title}. ${words.advice}`
-      }
-    } finally {
-      button.disabled = false
-    }
-  }
-  form.addEventListener("submit", (event) => {
-    event.preventDefault()
-    const title = name.value.trim()
-    const id = idFor(title)
-    if (id === "") answer.textContent = "Please use at least one letter from a to z, or a digit."
-    else void make(id, title)
-  })
-  name.addEventListener("input", () => {
-    const id = idFor(name.value.trim())
-    const differs = id !== "" && id !== name.value.trim()
-    answer.replaceChildren(...(differs ? ["Its address will be ", h("code", {}, addressOf(id))] : []))
-  })
-  return form
+function typeChoices(): HTMLElement {
+  const choice = ([value, label]: readonly [string, string]) =>
+    h("label", {}, h("input", { type: "radio", name: "type", value, checked: value === "" }), h("span", {}, label))
+  return h("div", { class: "choices", role: "radiogroup", "aria-label": "Type" }, ...TYPES.map(choice))
 }
 
-/** The id that a title becomes: what may not be in one turns into hyphens. */
-function idFor(title: string): string {
-  return idCharacters(title)
-    .replace(/^[^A-Za-z0-9]+/, "")
-    .replace(/-+$/, "")
-    .slice(0, MAX_ID_LENGTH)
+function counted(count: number, more: boolean): string {
+  const words = count === 1 ? "1 document" : `${count.toLocaleString("en")} documents`
+  return more ? `${words} of more` : words
 }
 
 function idCharacters(text: string): string {
-  return text
-    .normalize("NFKD")
-    .replaceAll(/\p{M}/gu, "")
-    .replaceAll(/[^A-Za-z0-9._:~@-]+/g, "-")
+  return text.replaceAll(/[^A-Za-z0-9._:~@-]+/g, "-")
 }
 
-function line(row: DocumentRow): HTMLElement {
-  const title = titleOf(row)
-  return h(
-    "li",
-    {},
-    h(
-      "a",
-      { href: addressOf(row.id) },
-      h("span", { class: "document-title" }, title),
-      title === row.id ? null : h("span", { class: "document-id" }, row.id),
-      h("span", { class: `badge type-${row.type}` }, row.type),
-      h("span", { class: "document-version" }, row.version === 0 ? "empty" : `version ${row.version.toLocaleString()}`),
-      h("time", { datetime: new Date(row.updated).toISOString() }, ago(row.updated)),
-    ),
-  )
+function nothingFound(): HTMLElement {
+  return h("div", { class: "nothing" }, h("h2", {}, "Nothing found"), h("p", {}, "No document has these words in its name."))
 }
 
-function nothing(searched: boolean): HTMLElement {
+function nothingYet(): HTMLElement {
+  const make = h("button", { type: "button", class: "button primary" }, "Create the first one")
+  make.addEventListener("click", openCreate)
   return h(
-    "p",
+    "div",
     { class: "nothing" },
-    searched ? "No document is called so." : "No documents yet. Give the first one a name above.",
+    pairDrawing(),
+    h("h2", {}, "No documents yet"),
+    h("p", {}, "Make one, open it in a second window or send its link, and type in both."),
+    make,
   )
 }
 
-const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
-  ["year", 31_536_000],
-  ["month", 2_592_000],
-  ["day", 86_400],
-  ["hour", 3600],
-  ["minute", 60],
-]
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" })
-
-function ago(milliseconds: number): string {
-  const seconds = (milliseconds - Date.now()) / 1000
-  for (const [unit, length] of UNITS) {
-    if (-seconds >= length) return relative.format(Math.round(seconds / length), unit)
-  }
-  return "just now"
+function skeleton(): HTMLElement {
+  const line = () => h("li", {}, h("i"), h("i"), h("i"))
+  return h("ul", { class: "waiting", "aria-label": "Loading" }, line(), line(), line())
 }
