@@ -23,12 +23,25 @@ _PATIENCE_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-# The lines of the text without the names of the carets in it.
-_EDITOR_TEXT = """[...document.querySelectorAll(".cm-line")].map((line) => {
-  const copy = line.cloneNode(true)
-  copy.querySelectorAll(".peer-caret, .cm-placeholder").forEach((each) => each.remove())
-  return copy.textContent
-}).join("\\n")"""
+# The lines of the text without the names of the carets in it and what an editor puts before a line.
+_EDITOR_TEXT = """(() => {
+  const editor = document.querySelector(".cm-content, .prose")
+  const lines = editor.matches(".cm-content")
+    ? [...editor.querySelectorAll(".cm-line")]
+    : [...editor.querySelectorAll("p, h1, h2, h3, li, pre")].filter((e) => !e.querySelector("p"))
+  return lines.map((line) => {
+    const copy = line.cloneNode(true)
+    const others = ".peer-caret, .collab-caret, .cm-placeholder, .ql-ui"
+    copy.querySelectorAll(others).forEach((each) => each.remove())
+    return copy.textContent
+  }).join("\\n")
+})()"""
+_PASTE = """(text) => {
+  const clipboardData = new DataTransfer()
+  clipboardData.setData("text/plain", text)
+  const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true })
+  document.activeElement.dispatchEvent(event)
+}"""
 
 
 def chromium() -> str | None:
@@ -75,6 +88,10 @@ class Window:
         """Put a text into a field."""
         self._call("fill", text, on=selector)
 
+    def choose(self, selector: str, value: str) -> None:
+        """Take one of the choices of a list."""
+        self._call("selectOption", value, on=selector)
+
     def type(self, text: str) -> None:
         """Press the keys of a text, wherever the caret is."""
         self._ask({"do": "keyboard", "method": "type", "with": [text]})
@@ -82,6 +99,10 @@ class Window:
     def paste(self, text: str) -> None:
         """Put in a text as one input, whatever its characters."""
         self._ask({"do": "keyboard", "method": "insertText", "with": [text]})
+
+    def paste_from_clipboard(self, text: str) -> None:
+        """As if it had been copied elsewhere."""
+        self.evaluate(f"({_PASTE})({json.dumps(text)})")
 
     def press(self, key: str) -> None:
         """Press one key or chord, by its name."""
@@ -109,6 +130,15 @@ class Window:
     def screenshot(self, path: Path) -> None:
         """What one sees, as a PNG file."""
         self._call("screenshot", {"path": str(path)})
+
+    def resize(self, width: int, height: int) -> None:
+        """Give it another size."""
+        self._call("setViewportSize", {"width": width, "height": height})
+
+    def faults(self) -> list[str]:
+        """What keeps people out who see, hear or move differently, as far as axe-core can tell."""
+        found: list[str] = self._ask({"do": "faults"})
+        return found
 
     def complaints(self) -> list[str]:
         """Errors and warnings of the console so far: also what its security policy forbade."""
@@ -153,7 +183,19 @@ class Browser:
 
     def type_together(self, *texts: tuple[Window, str], milliseconds: int = 5) -> None:
         """Type in several windows at the same time, a key every so many milliseconds."""
-        typing = [
+        self.ask({"do": "together", "commands": self._typing(texts, milliseconds)})
+
+    @contextmanager
+    def typing(self, *texts: tuple[Window, str], milliseconds: int = 20) -> Iterator[None]:
+        """Type in several windows while something else happens; ends when all is typed."""
+        self.ask({"do": "begin", "commands": self._typing(texts, milliseconds)})
+        yield
+        self.ask({"do": "finish"})
+
+    def _typing(
+        self, texts: tuple[tuple[Window, str], ...], milliseconds: int
+    ) -> list[dict[str, Any]]:
+        return [
             {
                 "do": "keyboard",
                 "window": window.number,
@@ -162,7 +204,6 @@ class Browser:
             }
             for window, text in texts
         ]
-        self.ask({"do": "together", "commands": typing})
 
     def ask(self, command: dict[str, Any]) -> Any:
         """Send one command and wait for its answer; an error there is a failed assertion here."""

@@ -21,6 +21,11 @@ def token(
     return jwt.encode(claims | expiry, SECRET, algorithm="HS256")
 
 
+def token_for(id: str, right: str, seconds: float | None = None, user: str = "ada") -> str:
+    """A token for one document."""
+    return token(seconds, user=user, name=user.title(), **{id: right})
+
+
 def headers() -> dict[str, str]:
     """Those of somebody who may do everything."""
     return {"Authorization": f"Bearer {token(user='root')}"}

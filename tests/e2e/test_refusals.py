@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from tests.e2e.browser import Browser
 from tests.e2e.guarded import make, token
+from tests.e2e.kinds import EDITOR, SAVED
 from tests.integration.process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-_FIRST_LOAD_BYTES = 300_000
-_TRANSFERRED = """[
-  ...performance.getEntriesByType("navigation"),
-  ...performance.getEntriesByType("resource"),
-].reduce((sum, entry) => sum + entry.transferSize, 0)"""
-
-
-def test_a_text_document_is_shown_and_followed_but_not_edited(
-    the_browser: Browser, running_server: ServerProcess
-) -> None:
-    make(running_server, "plain", "text", "<b>as it is</b>")
-    ada = the_browser.window()
-    ada.open(f"{running_server.url}/d/plain")
-    ada.see(".note", "Read only here")
-    ada.see(".reading", "<b>as it is</b>")
-    ada.see(".pill", "Version 1")
-    edits = f"{running_server.url}/v1/documents/plain/edits"
-    assert httpx.post(edits, json={"operation": [{"insert": "Live: "}]}).status_code == 200
-    ada.see(".reading", "Live: <b>as it is</b>")
-    ada.see(".pill", "Version 2")
-    assert ada.complaints() == []
-
 
 def test_a_document_that_is_not_there_is_said_to_be_missing_and_can_be_made(
-    the_browser: Browser, running_server: ServerProcess
+    the_browser: Browser, standing_server: ServerProcess
 ) -> None:
     ada = the_browser.window()
-    ada.open(f"{running_server.url}/d/nowhere")
+    ada.open(f"{standing_server.url}/d/nowhere")
     ada.see(".refusal", "There is no such document")
     ada.click(".refusal button", "Make")
-    ada.see(".pill[data-state=live]")
+    ada.see(SAVED)
 
 
 def test_an_id_that_can_be_none_is_refused_in_words(
-    the_browser: Browser, running_server: ServerProcess
+    the_browser: Browser, standing_server: ServerProcess
 ) -> None:
     ada = the_browser.window()
-    ada.open(f"{running_server.url}/d/a%2Fb%3Cimg%20src=x%3E")
+    ada.open(f"{standing_server.url}/d/a%2Fb%3Cimg%20src=x%3E")
     ada.see(".refusal", "a document id is 1 to 200 characters")
     assert ada.text_of(".bar-title") == "a/b<img src=x>"
 
@@ -64,7 +42,7 @@ def test_a_document_that_one_has_no_right_to_is_not_offered_to_be_made(
     ada.click(".refusal button", "Use another token")
     ada.fill("dialog input", token(secret="read"))
     ada.press("Enter")
-    ada.see(".reading", "hidden")
+    ada.see(EDITOR, "hidden")
     ada.not_see("dialog")
 
 
@@ -75,14 +53,3 @@ def test_who_was_refused_by_name_is_told_so(
     ada = the_browser.window()
     ada.open(f"{url}#token={token(secret='none')}")
     ada.see(".refusal", "You may not open this document")
-
-
-def test_the_first_load_of_the_editor_is_light(
-    the_browser: Browser, running_server: ServerProcess
-) -> None:
-    make(running_server, "light", "yjs")
-    ada = the_browser.window()
-    ada.open(f"{running_server.url}/d/light")
-    ada.see(".cm-content")
-    transferred = ada.evaluate(_TRANSFERRED)
-    assert 50_000 < transferred < _FIRST_LOAD_BYTES, transferred

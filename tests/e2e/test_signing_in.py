@@ -1,4 +1,4 @@
-"""Signing in and out, tokens that expire, and rights that change while one is there."""
+"""Signing in and out, and what was typed before one has signed in again."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import time
 import pytest
 
 from tests.e2e.browser import Browser, Window, eventually
-from tests.e2e.guarded import grant, make, token
+from tests.e2e.guarded import make, token
+from tests.e2e.kinds import EDITOR, SAVED, shows
 from tests.integration.process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-_LIVE = ".pill[data-state=live]"
-_READ_ONLY = ".cm-content[aria-readonly=true]"
 _PANEL = "section.sign-in"
 _DIALOG = "dialog.sign-in"
 
@@ -37,10 +36,6 @@ def sign_in(window: Window, place: str, given: str) -> None:
     window.press("Enter")
 
 
-def shows(window: Window, text: str) -> None:
-    eventually(lambda: window.editor_text() == text, window.editor_text)
-
-
 def test_a_link_signs_in_and_leaves_no_token_in_the_address(
     the_browser: Browser, guarded_server: ServerProcess
 ) -> None:
@@ -48,11 +43,11 @@ def test_a_link_signs_in_and_leaves_no_token_in_the_address(
     given = token(mine="write")
     ada = the_browser.window()
     ada.open(f"{url}#token={given}")
-    ada.see(_LIVE)
+    ada.see(SAVED)
     assert ada.address() == url
     assert ada.evaluate("history.length") == 2  # about:blank, and this
     ada.reload()
-    ada.see(_LIVE)
+    ada.see(SAVED)
     assert ada.evaluate("sessionStorage.getItem('collab.token')") == given
     assert ada.evaluate("JSON.stringify({...localStorage}) + document.cookie").find(given) == -1
     assert given not in "".join(guarded_server.log)
@@ -76,7 +71,7 @@ def test_who_has_no_token_is_asked_for_one(
     given = token()
     # As it comes from a terminal or a header.
     sign_in(ada, _PANEL, f" Bearer {given[:40]} {given[40:]} ")
-    ada.see(_LIVE)
+    ada.see(SAVED)
     assert ada.evaluate("window.offered") == ["collab.yjs", f"collab.token.{given}"]
     addresses = ada.evaluate("window.asked")
     assert f"{url.replace('http', 'ws', 1).replace('/d/', '/yjs/')}" in addresses
@@ -120,7 +115,7 @@ def test_a_link_whose_token_does_not_hold_asks_for_another(
     ada.see(_PANEL, "This server needs a token")
     # In the same tab, without loading anew.
     ada.evaluate(f"void (location.hash = 'token={token()}')")
-    ada.see(".reading", "hello")
+    ada.see(EDITOR, "hello")
     assert ada.address() == url
 
 
@@ -130,7 +125,7 @@ def test_signing_out_forgets_the_token(the_browser: Browser, guarded_server: Ser
     ada.open(f"{guarded_server.url}/#token={token(name='Ada Lovelace')}")
     ada.see(".account", "Ada Lovelace")
     ada.click(".documents a", "mine")
-    ada.see(_LIVE)
+    ada.see(SAVED)
     ada.click(".people-button")
     assert ada.evaluate("document.querySelector('#my-name').value") == "Ada Lovelace"
     ada.click(".panel button", "Sign out")
@@ -141,39 +136,6 @@ def test_signing_out_forgets_the_token(the_browser: Browser, guarded_server: Ser
     ada.see(_PANEL, "This server needs a token")
 
 
-def test_a_token_that_expires_makes_the_editor_read_only_until_there_is_another(
-    the_browser: Browser, guarded_server: ServerProcess
-) -> None:
-    url = make(guarded_server, "mine", "yjs")
-    ada = the_browser.window()
-    ada.open(f"{url}#token={token(5, mine='write')}")
-    ada.see(_LIVE)
-    ada.click(".cm-content")
-    ada.type("before")
-    ada.see(".banner", "Your token has expired")
-    ada.see(".pill", "Signed out")
-    ada.see(_READ_ONLY)
-    ada.press("Control+z")
-    ada.type("no")
-    assert ada.editor_text() == "before"
-    ada.click(".banner button", "Sign in")
-    ada.see(_DIALOG, "Your token has expired")
-    ada.press("Escape")
-    ada.not_see(_DIALOG)
-    ada.click(".banner button", "Sign in")
-    sign_in(ada, _DIALOG, token(mine="write"))
-    ada.not_see(_DIALOG)
-    ada.see(_LIVE)
-    ada.not_see(".banner")
-    ada.click(".cm-content")
-    ada.press("Control+End")
-    ada.type(" and after")
-    grace = the_browser.window()
-    grace.open(f"{url}#token={token(mine='read')}")
-    grace.see(".pill", "Live, read only")
-    shows(grace, "before and after")
-
-
 def test_what_was_not_sent_when_the_token_expired_is_sent_after_signing_in_again(
     the_browser: Browser, guarded_server: ServerProcess
 ) -> None:
@@ -181,7 +143,7 @@ def test_what_was_not_sent_when_the_token_expired_is_sent_after_signing_in_again
     expired = time.time() + 5
     ada = the_browser.window()
     ada.open(f"{url}#token={token(5, mine='write')}")
-    ada.see(_LIVE)
+    ada.see(SAVED)
     guarded_server.kill()
     ada.see(".pill", "Offline")
     ada.click(".cm-content")
@@ -192,86 +154,7 @@ def test_what_was_not_sent_when_the_token_expired_is_sent_after_signing_in_again
     assert ada.editor_text() == "alone"
     # By a link this time.
     ada.evaluate(f"void (location.hash = 'token={token(mine='write')}')")
-    ada.see(_LIVE)
+    ada.see(SAVED)
     ada.reload()
-    ada.see(_LIVE)
+    ada.see(SAVED)
     assert ada.editor_text() == "alone"
-
-
-def test_a_text_that_is_followed_stays_when_the_token_expires(
-    the_browser: Browser, guarded_server: ServerProcess
-) -> None:
-    url = make(guarded_server, "plain", "text", "kept")
-    ada = the_browser.window()
-    ada.open(f"{url}#token={token(3, plain='read')}")
-    ada.see(".reading", "kept")
-    ada.see(".banner", "Your token has expired")
-    ada.see(".reading", "kept")
-    ada.click(".banner button", "Sign in")
-    sign_in(ada, _DIALOG, token(plain="read"))
-    ada.see(".pill", "Version 1")
-    ada.not_see(".banner")
-
-
-def test_who_may_only_read_sees_so_and_cannot_type(
-    the_browser: Browser, guarded_server: ServerProcess
-) -> None:
-    url = make(guarded_server, "shown", "yjs")
-    writer, reader = the_browser.window(), the_browser.window()
-    writer.open(f"{url}#token={token()}")
-    writer.see(_LIVE)
-    writer.click(".cm-content")
-    writer.type("look")
-    reader.open(f"{url}#token={token(user='grace', shown='read')}")
-    reader.see(".pill", "Live, read only")
-    reader.see(_READ_ONLY)
-    reader.click(".cm-content")
-    reader.type("no")
-    writer.type(" here")
-    shows(reader, "look here")
-    assert writer.editor_text() == "look here"
-    assert reader.complaints() == []
-
-
-def test_a_right_that_changes_is_shown_at_once(
-    the_browser: Browser, guarded_server: ServerProcess
-) -> None:
-    url = make(guarded_server, "shared", "yjs")
-    ada, grace = the_browser.window(), the_browser.window()
-    ada.open(f"{url}#token={token(shared='write')}")
-    grace.open(f"{url}#token={token(user='grace', name='Grace', shared='write')}")
-    for window in (ada, grace):
-        window.see(_LIVE)
-    ada.click(".cm-content")
-    ada.type("one")
-    shows(grace, "one")
-
-    grant(guarded_server, "shared", "ada", "read")
-    ada.see(".pill", "Live, read only")
-    ada.see(".banner", "You may read this document only")
-    ada.see(_READ_ONLY)
-    ada.press("Control+z")
-    ada.type("no")
-    grace.click(".cm-content")
-    grace.press("Control+End")
-    grace.type(" two")
-    shows(ada, "one two")
-
-    grant(guarded_server, "shared", "ada", "write")
-    ada.see(_LIVE)
-    ada.not_see(".banner")
-    ada.click(".cm-content")
-    ada.press("Control+End")
-    ada.type(" three")
-    shows(grace, "one two three")
-
-    grant(guarded_server, "shared", "ada", "none")
-    ada.see(".banner", "Your right to this document was taken back")
-    ada.see(_READ_ONLY)
-    assert ada.editor_text() == "one two three"
-    ada.click(".banner button", "Try again")
-    ada.see(".banner", "You may not open this document")
-    grace.press("Control+End")
-    grace.type("!")
-    shows(grace, "one two three!")
-    assert ada.editor_text() == "one two three"

@@ -5,10 +5,14 @@
 //       calls a method of the page, or, with `on`, of the first element there that has the text
 //   {"do": "keyboard", "window": 0, "method": "type", "with": ["text"]}
 //   {"do": "together", "commands": [...]}                several commands at the same time
+//   {"do": "begin", "commands": [...]}                   the same, without waiting for their end
+//   {"do": "finish"}                                     waits for the end of what was begun
+//   {"do": "faults", "window": 0}                        what axe-core finds wrong with the page, seriously
 //   {"do": "complaints", "window": 0}                    what its console said of errors, so far
 //
 // The answer is {"result": ...} or {"error": "..."}. It ends, with the browser, when stdin does.
 import { createInterface } from "node:readline"
+import axe from "axe-core"
 import { chromium } from "playwright-core"
 
 const [executablePath, userDataDir] = process.argv.slice(2)
@@ -28,6 +32,7 @@ const browser = await chromium.launch({
   args: [...FLAGS, `--disk-cache-dir=${userDataDir}`],
 })
 const windows = []
+let begun = Promise.resolve()
 
 async function openWindow({ timeout = 15000, ...options } = {}) {
   const context = await browser.newContext(options)
@@ -46,10 +51,26 @@ async function openWindow({ timeout = 15000, ...options } = {}) {
 async function run(command) {
   if (command.do === "window") return openWindow(command.options)
   if (command.do === "together") return Promise.all(command.commands.map(run))
+  if (command.do === "begin") {
+    begun = Promise.all(command.commands.map(run))
+    begun.catch(() => {}) // told by "finish"
+    return null
+  }
+  if (command.do === "finish") {
+    await begun
+    return null
+  }
   const { page, complaints } = windows[command.window]
   switch (command.do) {
     case "complaints":
       return complaints
+    case "faults": {
+      await page.evaluate(axe.source)
+      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }))
+      return violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`)
+    }
     case "keyboard":
       return page.keyboard[command.method](...command.with)
     case "call": {
