@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from collab import __version__
+from collab import __version__, scrape
 from collab.blames import Blames
 from collab.bus.connect import open_bus
 from collab.catalog import Catalog
 from collab.metrics import node_name
 from collab.pace import Paces
-from collab.registry import open_registry
-from collab.scrape import open_scraper
+from collab.registry import Registry, open_registry
+from collab.scrape import Node, Scraper
 from collab.settings import Settings, load_settings
+from collab.siblings import open_siblings
 from collab.storage.connect import open_store
 from collab.tracing import exporting
 from collab.types.yjs_trial import Trial
@@ -46,10 +47,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     settings.redis_url, shared=store.shared, verify=settings.redis_verify
                 ) as bus,
                 open_registry(store, settings, bus=bus) as registry,
-                open_scraper(registry, node, settings.workers_directory) as scraper,
+                _looking_at(app, registry, node, settings),
             ):
                 app.state.registry = registry
-                app.state.scraper = scraper
                 app.state.catalog = Catalog(store, registry, settings)
                 app.state.blames = Blames(app.state.catalog.contents)
                 app.state.drain = registry.drain
@@ -74,3 +74,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ywebsocket.install(app)
     hocuspocus.install(app)
     return app
+
+
+@asynccontextmanager
+async def _looking_at(
+    app: FastAPI, registry: Registry, node: str, settings: Settings
+) -> AsyncIterator[None]:
+    """What tells operators of this worker and, by asking them, of the machine's others."""
+    scraped = Node(registry, node)
+    answerers = {scrape.TOPIC: scraped.answer}
+    async with open_siblings(settings.workers_directory, node, answerers) as siblings:
+        app.state.scraper = Scraper(scraped, siblings)
+        yield

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -18,7 +15,10 @@ from collab.exposition import Family
 from collab.gauges import Gauges
 from collab.metrics import COUNTED
 from collab.registry import Registry
-from collab.siblings import Siblings, open_siblings
+from collab.siblings import Siblings
+
+TOPIC: Final = "metrics"
+"""What the others are asked about, and asked about by the others."""
 
 STORE_SECONDS: Final = 0.5
 """How long the store has to answer to count as up: less than a worker has."""
@@ -42,8 +42,8 @@ class Node:
             for family in exposition.collect(collector, self.name)
         ]
 
-    async def encoded(self) -> bytes:
-        """They now, for another worker."""
+    async def answer(self, question: bytes) -> bytes:
+        """They now, for another worker, whatever it asks."""
         return exposition.encode(await self.values())
 
     async def _store_up(self) -> bool:
@@ -60,7 +60,7 @@ class Node:
 
 
 class Scraper:
-    """What /metrics answers with. Made by `open_scraper`."""
+    """What /metrics answers with."""
 
     def __init__(self, node: Node, siblings: Siblings) -> None:
         self._node = node
@@ -75,7 +75,7 @@ class Scraper:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(own)
-            answers = await self._siblings.ask()
+            answers = await self._siblings.ask(TOPIC)
         silent = answers.silent
         for said in answers.said:
             try:
@@ -99,16 +99,3 @@ class _Silent(Collector):
                 self._count,
             )
         ]
-
-
-@asynccontextmanager
-async def open_scraper(
-    registry: Registry, name: str, directory: Path | None
-) -> AsyncIterator[Scraper]:
-    """The scraper of the worker `name`, which answers the others for the length of the block.
-
-    Raises ConfigurationError.
-    """
-    node = Node(registry, name)
-    async with open_siblings(directory, name, node.encoded) as siblings:
-        yield Scraper(node, siblings)

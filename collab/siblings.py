@@ -1,18 +1,18 @@
 """The other workers of this machine, asked over unix sockets in a directory of their server.
 
-Each worker has a socket there under its node's name, and answers whoever connects with what it has
-to say. Owns that exchange, its time and its size. Knows nothing of what is said. A worker that has
+Each worker has a socket there under its node's name, and answers whoever asks it about one of its
+topics. Owns that exchange, its time and its size. Knows nothing of what is said. A worker that has
 died refuses, and is forgotten; one that does not answer in time is counted.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 import structlog
@@ -22,10 +22,14 @@ from collab.errors import ConfigurationError
 
 ANSWER_SECONDS: Final = 1.0
 
+Answerer: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+"""Makes an answer, which is never empty, of a question about its topic."""
+
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+_MAX_QUESTION_BYTES: Final = 4096
 _MAX_ASKING: Final = 16  # workers that are answered at the same time
 _PAUSE_SECONDS: Final = 0.5
-_SUFFIX: Final = ".metrics"
+_SUFFIX: Final = ".worker"
 _PRIVATE: Final = 0o700
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -46,14 +50,18 @@ class Siblings:
         self._directory = directory
         self._own = own
 
-    async def ask(self) -> Answers:
-        """Ask all of them at the same time; takes ANSWER_SECONDS at most."""
+    async def ask(self, topic: str, question: bytes = b"") -> Answers:
+        """Ask all of them at the same time; takes ANSWER_SECONDS at most.
+
+        A topic is a word; with it a question has 4 KiB at most.
+        """
+        asked = b"%s %s" % (topic.encode(), question)
         said: list[bytes] = []
         silent = 0
 
         async def ask_one(path: Path) -> None:
             nonlocal silent
-            answer = await _ask(path)
+            answer = await _ask(path, asked)
             if answer is None:
                 silent += 1
             elif answer:
@@ -69,11 +77,12 @@ class Siblings:
 
 @asynccontextmanager
 async def open_siblings(
-    directory: Path | None, name: str, answer: Callable[[], Awaitable[bytes]]
+    directory: Path | None, name: str, answerers: Mapping[str, Answerer]
 ) -> AsyncIterator[Siblings]:
     """Be one of the workers in `directory` for the length of the block; None: be alone.
 
-    Raises ConfigurationError if the directory is of no use.
+    `answerers` are by their topics; what is asked about another one is not answered. Raises
+    ConfigurationError if the directory is of no use.
     """
     if directory is None:
         yield Siblings(None, None)
@@ -88,12 +97,14 @@ async def open_siblings(
         async with stream:
             with anyio.move_on_after(ANSWER_SECONDS), suppress(anyio.BrokenResourceError):
                 try:
+                    asked = await _hear(stream, _MAX_QUESTION_BYTES)
                     async with busy:
-                        said = await answer()
+                        said = await _answer(answerers, asked)
                 except Exception:
                     _log.exception("a worker could not be answered")
                 else:
-                    await stream.send(said)
+                    if said:
+                        await stream.send(said)
 
     async def serve() -> None:
         while True:
@@ -134,18 +145,35 @@ def _check(directory: Path) -> None:
         )
 
 
-async def _ask(path: Path) -> bytes | None:
+async def _answer(answerers: Mapping[str, Answerer], asked: bytes | None) -> bytes:
+    """What is said to a question; nothing if nobody understands it."""
+    topic, _, question = (asked or b"").partition(b" ")
+    answerer = answerers.get(topic.decode(errors="replace"))
+    if answerer is None:
+        _log.warning("a worker's question is not understood")
+        return b""
+    return await answerer(question)
+
+
+async def _hear(stream: SocketStream, limit: int) -> bytes | None:
+    """All that the other side says until it is silent; None if that is too much."""
+    heard = bytearray()
+    async for piece in stream:
+        heard += piece
+        if len(heard) > limit:
+            return None
+    return bytes(heard)
+
+
+async def _ask(path: Path, asked: bytes) -> bytes | None:
     """What the worker says; empty if it is dead, None if it did not say all of it in time."""
-    answer = bytearray()
     with anyio.move_on_after(ANSWER_SECONDS):
         try:
             before = os.stat(path)
             async with await anyio.connect_unix(path) as stream:
-                async for piece in stream:
-                    answer += piece
-                    if len(answer) > _MAX_ANSWER_BYTES:
-                        _log.warning("a worker says too much", worker=path.stem)
-                        return None
+                await stream.send(asked)
+                await stream.send_eof()
+                answer = await _hear(stream, _MAX_ANSWER_BYTES)
         except FileNotFoundError:
             return b""
         except ConnectionRefusedError:
@@ -153,7 +181,9 @@ async def _ask(path: Path) -> bytes | None:
             return b""
         except (OSError, anyio.BrokenResourceError):
             return None
-        return bytes(answer) or None
+        if answer is None:
+            _log.warning("a worker says too much", worker=path.stem)
+        return answer or None
     return None
 
 
