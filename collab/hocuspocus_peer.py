@@ -5,6 +5,8 @@ Owns the statuses and what a provider counts by them, the scope it is told, and 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from collab.authority import Outcome
@@ -23,6 +25,8 @@ class HocuspocusPeer(YjsPeer):
     2; a status that something is durable takes one away, also when it is about another step 2. So
     a step 2 is asked for once for each that was refused, and never without one.
     """
+
+    PROTOCOL: ClassVar[str] = "hocuspocus"
 
     _refused = 0  # what the provider counts as not saved, and the server has no right to save
     _asking = False  # whether a step 2 that makes good for one of them is on its way

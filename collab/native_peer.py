@@ -11,6 +11,7 @@ from typing import ClassVar
 from zlib import crc32
 
 from collab.authority import Outcome
+from collab.connection import NOWHERE, Connection
 from collab.errors import (
     BaseAboveHead,
     BaseBelowOwnCommit,
@@ -44,6 +45,7 @@ _PONG = native.encode(native.Pong())
 class NativePeer(Peer[str, str]):
     """A connection that has said hello and may read the document."""
 
+    PROTOCOL: ClassVar[str] = "native"
     # The protocol has one outstanding edit per client; who sends ahead does not fill the inbox.
     MAX_UNANSWERED: ClassVar[int] = 4
 
@@ -57,10 +59,18 @@ class NativePeer(Peer[str, str]):
         access: Access,
         settings: Settings,
         name: str | None = None,
+        connection: Connection = NOWHERE,
     ) -> None:
         author = author_of(check_client_id(hello.client))
         super().__init__(
-            session, wire, author=author, user=user, access=access, settings=settings, name=name
+            session,
+            wire,
+            author=author,
+            user=user,
+            access=access,
+            settings=settings,
+            name=name,
+            connection=connection,
         )
         self._hello = hello
         self._greeter = Greeter(session, author, settings)

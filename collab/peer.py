@@ -14,7 +14,14 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import anyio
 
 from collab.authority import Outcome
-from collab.errors import CollabError, NotAllowed, NotSignedIn, TooManyEdits, TooMuchPresence
+from collab.connection import NOWHERE, Connection
+from collab.errors import (
+    CollabError,
+    NotAllowed,
+    NotSignedIn,
+    TooManyEdits,
+    TooMuchPresence,
+)
 from collab.inbox import Submission
 from collab.pace import Pace
 from collab.session import Session
@@ -63,10 +70,17 @@ class Wire(Protocol[Heard, Said]):
         side."""
         return None
 
+    @property
+    def waiting_bytes(self) -> int | None:
+        """What was sent and waits for the other side; None if nobody knows."""
+        return None
+
 
 class Peer(ABC, Generic[In, Out]):
     """A connection that may read the document. `run` serves it."""
 
+    PROTOCOL: ClassVar[str]
+    """What the inspector calls it."""
     MAX_UNANSWERED: ClassVar[int] = 64
     """Edits of it that wait for their answer before no more frames are read."""
 
@@ -80,7 +94,9 @@ class Peer(ABC, Generic[In, Out]):
         access: Access,
         settings: Settings,
         name: str | None = None,
+        connection: Connection = NOWHERE,
     ) -> None:
+        self.connection = connection
         self.author = author
         self.user = user
         self.name = name
@@ -102,6 +118,7 @@ class Peer(ABC, Generic[In, Out]):
         self._failure: Exception | None = None
         self._scope = anyio.CancelScope()
         self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
         self._edits = Pace(settings.edits_per_second)
         self._signals = Pace(settings.presence_per_second)
 
@@ -129,6 +146,28 @@ class Peer(ABC, Generic[In, Out]):
         self._greeted = True
         if self.access is not told:
             self._access_changed()
+
+    # What the inspector looks at ------------------------------------------------------------------
+
+    @property
+    def connected_seconds(self) -> float:
+        """For how long it has been here."""
+        return self._clock() - self._began
+
+    @property
+    def unanswered(self) -> int:
+        """Edits of it that wait for their answer."""
+        return self._unanswered
+
+    @property
+    def waiting_frames(self) -> int:
+        """Answers that wait until it reads."""
+        return len(self._outbox)
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        """Bytes that were sent and that it has not read; None if nobody knows."""
+        return self._wire.waiting_bytes
 
     # What a protocol adds -------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from collab.loading import replay
 from collab.messages import MessageBoard
 from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
 from collab.presence import Presence, PresenceBoard
+from collab.recent import Recent
 from collab.storage import Append, AppendResult
 from collab.turns import Turns
 from collab.types import DocumentType
@@ -87,6 +88,7 @@ class Session:
         self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.opened_version = authority.version
         self.snapshot_version = snapshot_version
+        self.recent = Recent()
         self.ended: CollabError | None = None
         self._authority = authority
         self._history = history
@@ -130,6 +132,18 @@ class Session:
     def state(self) -> Any:
         """The state at `version`."""
         return self._authority.state
+
+    @property
+    def held_bytes(self) -> int:
+        """What the content and the newest commits take, about."""
+        return self.type.size(self.state) + self._authority.tail.held_bytes
+
+    def behind_since(self, version: int) -> int | None:
+        """Since when `version` is not the newest, in ms since 1970, as far back as commits are
+        kept; None if it is."""
+        tail = self._authority.tail
+        newer = tail.slice_after(max(version, tail.oldest), max_commits=1, max_bytes=0)
+        return newer[0].time if newer else None
 
     def contents(self) -> bytes:
         """The state as the type's JSON value, encoded once per version."""
@@ -418,8 +432,10 @@ class Session:
                 if isinstance(outcome, CollabError):
                     reject("edit", outcome.code)
             self._inbox.put_back(left)
+            now = perf_counter()
             BATCH_EDITS.observe(len(submissions))
-            COMMIT_SECONDS.observe(perf_counter() - started)
+            COMMIT_SECONDS.observe(now - started)
+            self.recent.note(len(submissions), now - started, now)
 
     def _bring_forward(self, submissions: Sequence[Submission]) -> None:
         """Rebase what is staged again over what others have committed, once and for all."""

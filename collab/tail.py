@@ -31,6 +31,11 @@ class Tail:
         self._max_commits = max_commits
         self._max_bytes = max_bytes
 
+    @property
+    def held_bytes(self) -> int:
+        """The memory they take, about."""
+        return self._bytes
+
     def append(self, commit: Commit, operation: Any) -> None:
         """Add the commit that follows the newest."""
         self._commits.append(commit)

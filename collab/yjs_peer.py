@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import anyio
 import msgspec
 
 from collab.authority import Outcome
+from collab.connection import NOWHERE, Connection
 from collab.errors import (
     CollabError,
     DocumentTooLarge,
@@ -51,6 +52,8 @@ class YjsPeer(Peer[Heard, bytes]):
     """A connection that may read the document. Its wire hears decoded messages, and sends the
     frames of y-websocket, which are the bodies of Hocuspocus' frames too."""
 
+    PROTOCOL: ClassVar[str] = "yjs"
+
     def __init__(
         self,
         session: Session,
@@ -60,12 +63,20 @@ class YjsPeer(Peer[Heard, bytes]):
         access: Access,
         settings: Settings,
         name: str | None = None,
+        connection: Connection = NOWHERE,
     ) -> None:
         if session.type is not YJS:
             raise WrongType(f"a {session.type.name} document has no Yjs content")
         author = author_of(secrets.token_hex(16))
         super().__init__(
-            session, wire, author=author, user=user, access=access, settings=settings, name=name
+            session,
+            wire,
+            author=author,
+            user=user,
+            access=access,
+            settings=settings,
+            name=name,
+            connection=connection,
         )
         self._asked: bytes | None = None  # the state vector of an unanswered step 1
         self._own: set[int] = set()

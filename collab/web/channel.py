@@ -128,6 +128,10 @@ class Channel(Wire[Heard, bytes]):
     def outlet(self) -> Callable[[bytes], object] | None:
         return self._wire.outlet()
 
+    @property
+    def waiting_bytes(self) -> int | None:
+        return self._wire.waiting_bytes
+
 
 @lru_cache(_PACKERS_KEPT)
 def _packer(address: str) -> Callable[[bytes], bytes]:

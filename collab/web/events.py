@@ -16,6 +16,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from collab.authorizer import Standing
+from collab.connection import Connection
 from collab.errors import CollabError
 from collab.native_peer import NativePeer
 from collab.peer import Disconnected, Wire
@@ -24,7 +25,7 @@ from collab.registry import Registry
 from collab.session import Session
 from collab.settings import Settings
 from collab.web.answers import head_text, parse_head
-from collab.web.connection_log import connected
+from collab.web.connection_log import connected, refused
 from collab.web.connections import Connections
 from collab.web.dependencies import DocumentId, Reader, TheRegistry, TheSettings
 from collab.words import Access, Head
@@ -106,22 +107,24 @@ class EventStream(Response):
         # What refuses the reader does so before the response has started.
         standing = self._standing
         client = scope.get("client")
+        address = client and client[0]
         with (
-            self._connections.address(client and client[0]),
+            self._connections.address(address),
             self._connections.user(standing.principal.user),
         ):
             async with self._registry.open(standing.document) as session:
                 standing.check(Access.READ)  # it may have changed while the document opened
                 wire = EventWire(receive, send, self.raw_headers)
-                peer = self._peer(session, wire)
-                wire.place = lambda: head_text(Head(session.epoch, peer.cursor))
-                standing.tell(_ReadersRight(peer))
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_keep_alive, wire)
-                    await _serve(peer, wire)
-                    tasks.cancel_scope.cancel()
+                with connected("events", address) as connection:
+                    peer = self._peer(session, wire, connection)
+                    wire.place = lambda: head_text(Head(session.epoch, peer.cursor))
+                    standing.tell(_ReadersRight(peer))
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(_keep_alive, wire)
+                        await _serve(peer, wire)
+                        tasks.cancel_scope.cancel()
 
-    def _peer(self, session: Session, wire: EventWire) -> NativePeer:
+    def _peer(self, session: Session, wire: EventWire, connection: Connection) -> NativePeer:
         epoch = session.epoch if self._epoch is None else self._epoch
         hello = native.Hello(
             client=secrets.token_hex(16),
@@ -135,6 +138,7 @@ class EventStream(Response):
             user=self._standing.principal.user,
             access=Access.READ,
             settings=self._settings,
+            connection=connection,
         )
 
 
@@ -162,13 +166,12 @@ async def _keep_alive(wire: EventWire) -> None:
 
 
 async def _serve(peer: NativePeer, wire: EventWire) -> None:
-    with connected("events") as refused:
-        try:
-            await peer.run()
-        except CollabError as error:
-            refused(error)
-            with anyio.move_on_after(2):
-                await wire.close(error)
+    try:
+        await peer.run()
+    except CollabError as error:
+        refused(error)
+        with anyio.move_on_after(2):
+            await wire.close(error)
 
 
 class EventWire(Wire[str, str]):

@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
+from collab.connection import Connection
 from collab.errors import (
     CollabError,
     DocumentNotFound,
@@ -50,7 +51,8 @@ _Framed: TypeAlias = tuple[hocuspocus.Decoded, int]
 class Conversation:
     """What goes on over one socket."""
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, connection: Connection) -> None:
+        self._connection = connection
         state = self._state = websocket.app.state
         self._wire = BinaryWire(websocket)
         self._registry: Registry = state.registry
@@ -213,6 +215,7 @@ class Conversation:
                 name=principal.name,
                 access=standing.access,
                 settings=self._settings,
+                connection=self._connection,
             )
             now = monotonic()
             peer.share(self._edits.of(id, now), self._signals.of(id, now))
@@ -255,7 +258,11 @@ class Conversation:
 
 async def hocuspocus_socket(websocket: WebSocket) -> None:
     """Serve one connection."""
-    await converse(websocket, lambda: Conversation(websocket).talk(), subprotocols=[SUBPROTOCOL])
+
+    async def talk(connection: Connection) -> None:
+        await Conversation(websocket, connection).talk()
+
+    await converse(websocket, talk, subprotocols=[SUBPROTOCOL])
 
 
 def install(app: FastAPI) -> None:

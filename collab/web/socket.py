@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
 from collab.authorizer import Standing
+from collab.connection import NOWHERE, Connection
 from collab.errors import HelloTimeout, NotSignedIn, WrongType
 from collab.native_peer import NativePeer
 from collab.peer import Wire
@@ -35,7 +36,7 @@ async def document_socket(websocket: WebSocket) -> None:
     async def identify(token: str | None) -> Standing:
         return await admit(state, token or token_of(websocket), id)
 
-    async def talk() -> None:
+    async def talk(connection: Connection) -> None:
         await serve(
             TextWire(websocket),
             id,
@@ -43,6 +44,7 @@ async def document_socket(websocket: WebSocket) -> None:
             settings=state.settings,
             connections=state.connections,
             identify=identify,
+            connection=connection,
         )
 
     await converse(websocket, talk, subprotocols=[native.SUBPROTOCOL])
@@ -56,6 +58,7 @@ async def serve(
     settings: Settings,
     connections: Connections,
     identify: Callable[[str | None], Awaitable[Standing]],
+    connection: Connection = NOWHERE,
 ) -> None:
     """Take the hello from the wire and serve the peer; raises why the wire has to be closed.
 
@@ -80,6 +83,7 @@ async def serve(
                 name=principal.name,
                 access=standing.access,
                 settings=settings,
+                connection=connection,
             )
             standing.tell(peer)
             await peer.run()

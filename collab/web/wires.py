@@ -13,12 +13,13 @@ import structlog
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from collab.connection import Connection
 from collab.errors import CollabError, TooManyConnections, WrongFrameKind
 from collab.peer import Disconnected, Wire
 from collab.settings import Settings
 from collab.web import problems
 from collab.web.closing import close_code, close_reason
-from collab.web.connection_log import connected
+from collab.web.connection_log import connected, refused
 from collab.web.connections import Connections
 from collab.web.framing import binary_frame, text_frame
 from collab.web.lane import EXTENSION, Lane, LaneClosed, message_of
@@ -45,6 +46,12 @@ class _SocketWire:
     def outlet(self) -> Callable[[bytes], object] | None:
         lane = self._lane
         return None if lane is None else lane.outlet()
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        lane = self._lane
+        transport = None if lane is None else lane.open
+        return None if transport is None else transport.get_write_buffer_size()
 
     async def _hear(self, take: Callable[[Any], bool], kind: type, refusal: str) -> None:
         """Hand over messages of this kind, through the lane or one by one."""
@@ -128,12 +135,13 @@ def _binary(frame: bytes) -> bytes:
 
 async def converse(
     websocket: WebSocket,
-    talk: Callable[[], Awaitable[None]],
+    talk: Callable[[Connection], Awaitable[None]],
     *,
     subprotocols: Collection[str] = (),
     code_of: Callable[[CollabError], int] = close_code,
 ) -> None:
-    """Accept the connection and let `talk` use it; whatever happens ends in a close code.
+    """Accept the connection and let `talk`, which is told its name, use it; whatever happens ends
+    in a close code.
 
     Of what the client offers, the first of our `subprotocols` is taken. A page of a foreign origin
     (403), and an address that has enough connections (429), are refused before the upgrade.
@@ -162,15 +170,15 @@ async def _refuse(websocket: WebSocket, error: CollabError) -> None:
 
 async def _converse(
     websocket: WebSocket,
-    talk: Callable[[], Awaitable[None]],
+    talk: Callable[[Connection], Awaitable[None]],
     subprotocols: Collection[str],
     code_of: Callable[[CollabError], int],
 ) -> None:
     offered = websocket.scope.get("subprotocols", ())
-    with connected("websocket") as refused:
+    with connected("websocket", websocket.client and websocket.client.host) as connection:
         await websocket.accept(next((name for name in offered if name in subprotocols), None))
         try:
-            await talk()
+            await talk(connection)
         except Disconnected:
             return
         except CollabError as error:

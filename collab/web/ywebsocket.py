@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
+from collab.connection import Connection
 from collab.errors import CollabError
 from collab.peer import Wire
 from collab.protocols import ywebsocket
@@ -64,11 +65,15 @@ class YWebsocketWire(Wire[Heard, bytes]):
     def outlet(self) -> Callable[[bytes], object] | None:
         return self._wire.outlet()
 
+    @property
+    def waiting_bytes(self) -> int | None:
+        return self._wire.waiting_bytes
+
 
 async def yjs_socket(websocket: WebSocket) -> None:
     """Serve one connection."""
 
-    async def talk() -> None:
+    async def talk(connection: Connection) -> None:
         state = websocket.app.state
         registry: Registry = state.registry
         connections: Connections = state.connections
@@ -86,6 +91,7 @@ async def yjs_socket(websocket: WebSocket) -> None:
                     name=principal.name,
                     access=standing.access,
                     settings=state.settings,
+                    connection=connection,
                 )
                 standing.tell(peer)
                 await peer.run()

@@ -16,6 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 
+from collab.connection import Connection
 from collab.settings import Settings
 from collab.web.connections import Connections
 from collab.web.transport import TransportConfig
@@ -32,7 +33,7 @@ def application(settings: Settings) -> Starlette:
         return PlainTextResponse(whom(request.scope))
 
     async def endpoint(websocket: WebSocket) -> None:
-        async def talk() -> None:
+        async def talk(connection: Connection) -> None:
             with websocket.app.state.connections.user(websocket.query_params.get("user")):
                 line = TextWire(websocket)
                 await line.send(whom(websocket.scope))
