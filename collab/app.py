@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from collab import __version__, scrape
+from collab import __version__, inspection, scrape
 from collab.blames import Blames
 from collab.bus.connect import open_bus
 from collab.catalog import Catalog
+from collab.inspection import Inspection
+from collab.inspector import Inspector
 from collab.metrics import node_name
 from collab.pace import Paces
 from collab.registry import Registry, open_registry
@@ -82,7 +84,9 @@ async def _looking_at(
 ) -> AsyncIterator[None]:
     """What tells operators of this worker and, by asking them, of the machine's others."""
     scraped = Node(registry, node)
-    answerers = {scrape.TOPIC: scraped.answer}
+    inspected = Inspection(registry, node)
+    answerers = {scrape.TOPIC: scraped.answer, inspection.TOPIC: inspected.answer}
     async with open_siblings(settings.workers_directory, node, answerers) as siblings:
         app.state.scraper = Scraper(scraped, siblings)
+        app.state.inspector = Inspector(inspected, siblings)
         yield

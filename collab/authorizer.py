@@ -14,10 +14,10 @@ from typing import Protocol
 
 import anyio
 
-from collab.errors import CollabError, NotAllowed, NotSignedIn
+from collab.errors import CollabError, NotAllowed, NotSignedIn, Quarantined
 from collab.rights import Principal, refusal, right_to
 from collab.storage import NewGrant, Store
-from collab.words import ANY, Access, Grant
+from collab.words import ANY, QUARANTINE, Access, Grant
 
 _EXPIRY_SECONDS = 0.5
 _PAGE_CHANGES = 1000
@@ -40,24 +40,37 @@ class Standing:
     Lives as long as somebody holds on to it, and is kept up to date for so long.
     """
 
-    __slots__ = ("__weakref__", "_grants", "_holder", "document", "ended", "principal", "right")
+    __slots__ = (
+        "__weakref__",
+        "_grants",
+        "_holder",
+        "document",
+        "ended",
+        "principal",
+        "quarantined",
+        "right",
+    )
 
     def __init__(self, principal: Principal, document: str) -> None:
         self.principal = principal
         self.document = document
         self.right = principal.right(document)
         self.ended: CollabError | None = None
+        self.quarantined = False
         self._grants: tuple[Grant, ...] = ()
         self._holder: Holder | None = None
 
     @property
     def access(self) -> Access:
-        """The right, NONE if there is none or it has ended."""
-        return Access.NONE if self.ended is not None else self.right or Access.NONE
+        """The right, NONE if there is none, it has ended or the document is in quarantine."""
+        if self.ended is not None or self.quarantined:
+            return Access.NONE
+        return self.right or Access.NONE
 
     def check(self, needed: Access) -> None:
-        """Raises DocumentNotFound or NotAllowed if the right is less, and what ended it."""
-        error = self.ended or refusal(self.right, needed)
+        """Raises DocumentNotFound or NotAllowed if the right is less, Quarantined, and what ended
+        it."""
+        error = self._refusal(needed)
         if error is not None:
             raise error
 
@@ -71,7 +84,7 @@ class Standing:
         Told while there is no right to read, it is ended at once.
         """
         self._holder = holder
-        error = self.ended or refusal(self.right, Access.READ)
+        error = self._refusal(Access.READ)
         if error is not None:
             self._release(error)
 
@@ -85,18 +98,27 @@ class Standing:
         self._grants = tuple(newest.values())
         before = self.access
         self.right = right_to(self.document, self.principal, self._grants)
+        lock = newest.get((self.document, QUARANTINE))
+        self.quarantined = lock is not None and lock.access is not None
         if self._holder is None or self.access is before:
             return
-        if self.access < Access.READ:
-            self._release(NotAllowed("your right to this document was taken back"))
-        else:
+        if self.access >= Access.READ:
             self._holder.change_access(self.access)
+        elif self.quarantined:
+            self._release(Quarantined())
+        else:
+            self._release(NotAllowed("your right to this document was taken back"))
 
     def end(self, error: CollabError) -> None:
         """There is no right any more, whatever is granted."""
         if self.ended is None:
             self.ended = error
             self._release(error)
+
+    def _refusal(self, needed: Access) -> CollabError | None:
+        """Of a quarantine hears who would have the right otherwise."""
+        error = self.ended or refusal(self.right, needed)
+        return Quarantined() if error is None and self.quarantined else error
 
     def _release(self, error: CollabError) -> None:
         """End the holder, which hears nothing more: not even of the right's return."""
@@ -132,13 +154,15 @@ class Authorizer:
             entry = (principal.expires, next(self._count), weakref.ref(standing))
             heapq.heappush(self._expiring, entry)
         if self._granted:
-            standing.take(await self._store.grants((document, ANY), _users(principal)))
+            users = (*_users(principal), QUARANTINE)
+            standing.take(await self._store.grants((document, ANY), users))
         return standing
 
     async def permitted(
         self, principal: Principal, documents: Collection[str], needed: Access
     ) -> set[str]:
-        """Those of `documents` that the principal has the right `needed` to."""
+        """Those of `documents` that the principal has the right `needed` to, whether or not they
+        are in quarantine."""
         grants: dict[str, list[Grant]] = {}
         if self._granted:
             for each in await self._store.grants((*documents, ANY), _users(principal)):
@@ -178,7 +202,33 @@ class Authorizer:
         limit: int = 100,
     ) -> Sequence[Grant]:
         """Grants in order, as `Store.list_grants`; raises StoreFailure."""
-        return await self._store.list_grants(document=document, user=user, after=after, limit=limit)
+        found: list[Grant] = []
+        while len(found) < limit:
+            wanted = limit - len(found)
+            page = await self._store.list_grants(
+                document=document, user=user, after=after, limit=wanted
+            )
+            found += [each for each in page if each.user != QUARANTINE]
+            if len(page) < wanted:
+                break
+            after = (page[-1].document, page[-1].user)
+        return found
+
+    async def quarantine(self, document: str, on: bool) -> None:
+        """Keep everybody away from the document, or let them back; as `change`. It is stored as
+        grants are, so it holds on every node and after a restart."""
+        await self.change([NewGrant(document, QUARANTINE, Access.NONE if on else None)])
+
+    async def is_quarantined(self, document: str) -> bool:
+        """Whether nobody may open the document now; raises StoreFailure."""
+        return self._granted and bool(await self._store.grants((document,), (QUARANTINE,)))
+
+    async def quarantined(self, after: str, limit: int) -> Sequence[str]:
+        """Ids that are in quarantine, in order, from after `after`; raises StoreFailure."""
+        grants = await self._store.list_grants(
+            user=QUARANTINE, after=(after, QUARANTINE), limit=limit
+        )
+        return [each.document for each in grants]
 
     async def start(self) -> None:
         """Learn whether anything is granted at all; raises StoreFailure."""
@@ -214,7 +264,7 @@ class Authorizer:
             else:
                 concerned = list(self._standings.get(change.document, ()))
             for standing in concerned:
-                if change.user in _users(standing.principal):
+                if change.user in (*_users(standing.principal), QUARANTINE):
                     standing.take((change,))
 
     def _expire(self) -> None:

@@ -310,6 +310,12 @@ class NotAllowed(CollabError):
 # The connection ----------------------------------------------------------------------------------
 
 
+class PeerNotFound(CollabError):
+    """No peer of the document has that connection, or not any more."""
+
+    code = "peer_not_found"
+
+
 class HelloTimeout(CollabError):
     """A socket was opened and nothing said on it."""
 
@@ -355,6 +361,24 @@ class Restarting(Unavailable):
     def __init__(self, retry_after: float) -> None:
         super().__init__("the server is restarting")
         self.retry_after = retry_after
+
+
+class Quarantined(Unavailable):
+    """The document is kept away from everybody until an administrator lets them back."""
+
+    code = "quarantined"
+
+    def __init__(self) -> None:
+        super().__init__("this document is in quarantine, nobody may open it for now")
+
+
+class SentAway(Unavailable):
+    """An administrator has closed the connection; the client may come back at once."""
+
+    code = "sent_away"
+
+    def __init__(self) -> None:
+        super().__init__("an administrator has closed this connection")
 
 
 class StoreFailure(Unavailable):

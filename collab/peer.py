@@ -19,6 +19,7 @@ from collab.errors import (
     CollabError,
     NotAllowed,
     NotSignedIn,
+    Quarantined,
     TooManyEdits,
     TooMuchPresence,
 )
@@ -40,6 +41,9 @@ _FINAL_WRITE_SECONDS = 2
 # A long edit counts as one for each of so many bytes, a long presence or message likewise.
 _EDIT_BYTES = 2048
 _SIGNAL_BYTES = 1024
+# With another token, or when the quarantine is over, what was refused because of these may be sent
+# again.
+_PASSING = NotSignedIn | Quarantined
 
 
 class Disconnected(Exception):
@@ -249,7 +253,7 @@ class Peer(ABC, Generic[In, Out]):
         """
         if self._ending is None:
             self._ending = error
-            if isinstance(error, NotAllowed | NotSignedIn):
+            if isinstance(error, NotAllowed | NotSignedIn | Quarantined):
                 self.access = Access.NONE  # for what waits for its place, too
             self._wakeup.set()
             self._scope.deadline = anyio.current_time() + _FINAL_WRITE_SECONDS
@@ -288,8 +292,8 @@ class Peer(ABC, Generic[In, Out]):
         def answered(outcome: Outcome) -> None:
             self._unanswered -= 1
             self._may_read.set()
-            if isinstance(outcome, NotAllowed) and isinstance(self._ending, NotSignedIn):
-                outcome = self._ending  # with another token the same edit may be well
+            if isinstance(outcome, NotAllowed) and isinstance(self._ending, _PASSING):
+                outcome = self._ending  # another time the same edit may be well
             answer(outcome)
 
         self._unanswered += 1

@@ -18,6 +18,9 @@ from collab.errors import InvalidDocumentId, Malformed
 _DOCUMENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}")
 ANY = "*"
 """In a grant: every document, or every user."""
+QUARANTINE = "\x7fquarantine"
+"""In a grant, as the user: the document is in quarantine. Users' names are printable, so nobody is
+called so."""
 API_USERS = "api:"
 """What the names of those users begin with who are holders of API keys, and of nobody else."""
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")

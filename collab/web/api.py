@@ -19,6 +19,7 @@ from collab.web import (
     erasing,
     events,
     health,
+    inspect,
     metrics,
     people,
     problems,
@@ -44,6 +45,7 @@ _MODULES = (
     events,
     people,
     tokens,
+    inspect,
     health,
     metrics,
 )

@@ -24,7 +24,7 @@ from collab.words import check_document_id
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_DOCUMENTS_PATH = b"/v1/documents/"
+_DOCUMENTS_PATHS = (b"/v1/documents/", b"/v1/inspect/documents/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -91,9 +91,10 @@ def _check_origin(scope: Scope, settings: Settings) -> None:
 def _check_path(scope: Scope) -> None:
     """The id as it was sent: once decoded, `a%2Fcontent` would look like the content of `a`."""
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    if not raw_path.startswith(_DOCUMENTS_PATH):
+    before = next((path for path in _DOCUMENTS_PATHS if raw_path.startswith(path)), None)
+    if before is None:
         return
-    segment = raw_path[len(_DOCUMENTS_PATH) :].split(b"/", 1)[0]
+    segment = raw_path[len(before) :].split(b"/", 1)[0]
     try:
         check_document_id(unquote_to_bytes(segment).decode())
     except UnicodeDecodeError:

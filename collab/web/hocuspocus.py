@@ -23,6 +23,7 @@ from collab.errors import (
     Malformed,
     NotAllowed,
     NotSignedIn,
+    Quarantined,
     TooManyDocuments,
 )
 from collab.hocuspocus_peer import HocuspocusPeer
@@ -183,7 +184,7 @@ class Conversation:
         except CollabError as error:
             if channel.peer is None:
                 await self._deny(channel, error)
-            elif isinstance(error, DocumentNotFound | _REVOKED):
+            elif isinstance(error, DocumentNotFound | Quarantined | _REVOKED):
                 await self._deny(channel, error)
                 if len(self._channels) == 1 and isinstance(error, _REVOKED):
                     self._fail(error, tasks)

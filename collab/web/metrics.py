@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import anyio
 from fastapi import APIRouter, Request, Response
 
-from collab.errors import StoreFailure, Unavailable
 from collab.exposition import CONTENT_TYPE
-from collab.scrape import STORE_SECONDS, Scraper
-from collab.web.dependencies import Caller, TheCaller
-from collab.words import ANY
+from collab.scrape import Scraper
+from collab.web.dependencies import TheCaller
+from collab.web.operators import check_operator
 
 router = APIRouter(tags=["health"])
 
@@ -24,19 +22,6 @@ _PAGE: Final = {
 @router.get("/metrics", response_class=Response, responses={200: _PAGE})
 async def read_metrics(request: Request, caller: TheCaller) -> Response:
     """The values of all workers of this machine, for who administers every document."""
-    await _check(caller)
+    await check_operator(caller)
     scraper: Scraper = request.app.state.scraper
     return Response(await scraper.page(), headers={"Content-Type": CONTENT_TYPE})
-
-
-async def _check(caller: Caller) -> None:
-    """Raises NotAllowed. While the store cannot say whether a right was taken back, which is when
-    the values are needed most, what the caller's token or key says counts alone."""
-    try:
-        with anyio.move_on_after(STORE_SECONDS):
-            await caller.check_admin(ANY)
-            return
-        raise StoreFailure("the store does not answer")
-    except Unavailable:
-        if not caller.principal.administers_everything:
-            raise

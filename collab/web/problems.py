@@ -27,6 +27,8 @@ _STATUSES: dict[type[errors.CollabError], HTTPStatus] = {
     errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
     errors.DocumentNotFound: HTTPStatus.NOT_FOUND,
+    errors.PeerNotFound: HTTPStatus.NOT_FOUND,
+    errors.Quarantined: HTTPStatus.LOCKED,
     errors.HelloTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.DocumentExists: HTTPStatus.CONFLICT,
     errors.BaseAboveHead: HTTPStatus.CONFLICT,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import anyio
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
 from collab.connection import Connection
-from collab.errors import CollabError
+from collab.errors import CollabError, Quarantined
 from collab.peer import Wire
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
@@ -26,6 +27,8 @@ from collab.yjs_peer import Heard, YjsPeer
 
 # Newer providers take 4400 to 4499 as final; these pass.
 _PASSING = frozenset({CloseCode.HELLO_TIMEOUT, CloseCode.TOO_FAST})
+
+_LINGER_SECONDS = 3.0
 
 SUBPROTOCOL = "collab.yjs"
 """For clients that send their token as a subprotocol: a browser wants one of its own accepted."""
@@ -78,7 +81,11 @@ async def yjs_socket(websocket: WebSocket) -> None:
         registry: Registry = state.registry
         connections: Connections = state.connections
         id: str = websocket.path_params["id"]
-        standing = await admit(state, token_of(websocket), id)
+        try:
+            standing = await admit(state, token_of(websocket), id)
+        except Quarantined:
+            await _linger(websocket)
+            raise
         principal = standing.principal
         create = "yjs" if standing.permits(Access.WRITE) else None
         with connections.user(principal.user):
@@ -97,6 +104,15 @@ async def yjs_socket(websocket: WebSocket) -> None:
                 await peer.run()
 
     await converse(websocket, talk, subprotocols=[SUBPROTOCOL], code_of=_code)
+
+
+async def _linger(websocket: WebSocket) -> None:
+    """Let the client wait here, where it costs little: a provider that is closed comes back within
+    a tenth of a second, whatever the code, and so would everybody who was at the document."""
+    wire = BinaryWire(websocket)
+    with anyio.move_on_after(_LINGER_SECONDS):
+        while True:
+            await wire.receive()
 
 
 def _code(error: CollabError) -> int:

@@ -31,7 +31,13 @@ KINDS = ("native", "events", "yjs", "hocuspocus")
 WRITING_KINDS = ("native", "yjs", "hocuspocus")
 EMPTY_VECTOR, EMPTY_UPDATE = b"\0", b"\0\0"
 
-_CODES = {"not_signed_in": 4401, "not_allowed": 4403, "document_not_found": 4404}
+_CODES = {
+    "not_signed_in": 4401,
+    "not_allowed": 4403,
+    "document_not_found": 4404,
+    "quarantined": 1013,
+    "sent_away": 1013,
+}
 _ROOT = "codemirror"
 
 

@@ -22,6 +22,7 @@ from tests.integration.process import ServerProcess
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "http.md"
 HISTORY = ROOT / "docs" / "history.md"
+INSPECTOR = ROOT / "docs" / "inspect.md"
 README = (ROOT / "README.md").read_text()
 PRINTED = "http://127.0.0.1:8000"
 # Codes that only a websocket or the start of the server can meet.
@@ -30,6 +31,7 @@ ELSEWHERE = {
     "hello_timeout",
     "wrong_frame_kind",
     "replaced",
+    "sent_away",
     "stale_sequence",
     "base_below_own_commit",
     "frame_too_large",
@@ -137,6 +139,31 @@ def test_every_line_about_history_works_as_printed(server: ServerProcess) -> Non
     assert ">hello\n</span></pre>" in everything
     assert '"restored":1,"undo":[{"insert":"Dear "}]' in everything
     assert '"version":4,"restores":1,"operation":[{"delete":5}]' in everything
+
+
+def test_every_line_about_the_inspector_works_as_printed(server: ServerProcess) -> None:
+    everything = answers(server, INSPECTOR)
+    assert '"documents":[{"id":"minutes","type":"text"' in everything
+    assert '"document":{"id":"minutes"' in everything
+    assert "\nhello there\n" in everything
+    assert '{"documents":["minutes"],"next":null}' in everything
+    answer = httpx.post(f"{server.url}/v1/documents/minutes/edits", json={"operation": []})
+    assert answer.is_success, "the last line ends the quarantine"
+
+
+def every_row_of(page: Path, heading: str) -> set[str]:
+    """The names in the first column of the first table below a heading."""
+    table = page.read_text().split(f"## {heading}\n")[1].split("| field |")[1].split("\n\n")[0]
+    return set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
+
+
+def test_every_figure_of_a_document_is_told_of(server: ServerProcess) -> None:
+    httpx.post(f"{server.url}/v1/documents", json={"id": "a", "type": "text"}).raise_for_status()
+    edit = {"operation": [{"insert": "x"}]}
+    httpx.post(f"{server.url}/v1/documents/a/edits", json=edit).raise_for_status()
+    [row] = httpx.get(f"{server.url}/v1/inspect").json()["documents"]
+    figures = set(row) - {"id", "type", "epoch", "workers"}
+    assert every_row_of(INSPECTOR, "What is open") == figures
 
 
 def every_code(kind: type[errors.CollabError]) -> Iterator[str]:

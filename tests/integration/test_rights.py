@@ -258,6 +258,23 @@ async def test_granting(process: ServerProcess, row: Row) -> None:
     assert await ask(process, row, "GET", "/v1/access") == everywhere
 
 
+@each_row
+async def test_inspecting(process: ServerProcess, row: Row) -> None:
+    """For who administers everything, and never for who administers some documents."""
+    id = f"{row.prefix}text"
+    document = f"/v1/inspect/documents/{id}"
+    operates = row.shown == OPERATOR
+    refused = 401 if row.standing == STRANGER else 403
+    for path in ("/v1/inspect", document, "/v1/inspect/quarantine"):
+        assert await ask(process, row, "GET", path) == (200 if operates else refused)
+    for method in ("PUT", "DELETE"):
+        done = await ask(process, row, method, f"{document}/quarantine")
+        assert done == (204 if operates else refused)
+    if not operates:
+        gone = f"{document}/peers/0123456789ab"
+        assert await ask(process, row, "DELETE", gone) == refused
+
+
 # Over the protocols -------------------------------------------------------------------------------
 
 

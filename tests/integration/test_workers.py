@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -126,6 +127,79 @@ async def test_all_workers_take_connections_and_pass_on_what_one_of_them_commits
         for talk in talks:
             commit = await talk.hear_commit(1)
             assert commit["operation"] == [{"insert": "for everybody"}]
+
+
+async def inspected(api: Http, path: str = "", **params: str) -> dict[str, Any]:
+    answer = await api.ask("GET", f"/../inspect{path}", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def seated_everywhere(
+    serving: ServerProcess, api: Http, stack: AsyncExitStack, id: str
+) -> list[tuple[Talk, str]]:
+    """Somebody at the document on each of the workers; and their authors."""
+    seats: list[tuple[Talk, str]] = []
+    nodes: set[str] = set()
+    while len(nodes) < WORKERS:
+        assert len(seats) < 200, nodes
+        talk = await stack.enter_async_context(dial(serving, id))
+        seats.append((talk, (await talk.hello(new_client()))["author"]))
+        nodes = {peer["node"] for peer in (await inspected(api, f"/documents/{id}"))["peers"]}
+    return seats
+
+
+@pytest.mark.anyio
+@within(90)
+async def test_whichever_worker_is_asked_tells_of_all_and_acts_for_all(
+    serving: ServerProcess,
+) -> None:
+    async with http(serving) as api, AsyncExitStack() as stack:
+        await api.create("together")
+        seats = await seated_everywhere(serving, api, stack, "together")
+        await seats[0][0].edit(1, 0, [{"insert": "for everybody"}])
+        for talk, _ in seats:
+            await talk.hear_commit(1)
+
+        machine = await inspected(api)
+        nodes = {worker["node"] for worker in machine["workers"]}
+        assert {int(node.rpartition("-")[2]) for node in nodes} == set(workers_of(serving))
+        assert (machine["silent"], machine["total"]) == (0, 1)
+        [document] = machine["documents"]
+        assert {each["node"] for each in document["workers"]} == nodes
+        assert (document["version"], document["peers"]) == (1, len(seats))
+        assert sum(worker["peers"] for worker in machine["workers"]) == len(seats)
+        assert document["edits_per_second"] > 0
+
+        people = await inspected(api, "/documents/together", limit="1000")
+        by_author = {peer["author"]: peer for peer in people["peers"]}
+        assert set(by_author) == {author for _, author in seats}
+        assert {peer["lag"] for peer in people["peers"]} == {0}
+        # One of each worker is sent away, by whichever worker is asked.
+        first = {peer["node"]: peer for peer in people["peers"]}
+        for peer in first.values():
+            gone = f"/../inspect/documents/together/peers/{peer['connection']}"
+            assert (await api.ask("DELETE", gone)).status_code == 204
+        away = {peer["author"] for peer in first.values()}
+        for talk, author in seats:
+            if author in away:
+                assert await talk.close_code() == 1013
+        staying = [talk for talk, author in seats if author not in away]
+        left = await inspected(api, "/documents/together")
+        assert left["total"] == len(staying) == len(seats) - WORKERS
+
+        since = time.perf_counter()
+        shut = await api.ask("PUT", "/../inspect/documents/together/quarantine")
+        assert shut.status_code == 204
+        for talk in staying:
+            assert await talk.close_code() == 1013
+        assert time.perf_counter() - since < 20, "two seconds are promised"
+        for _ in range(3 * WORKERS):
+            async with dial(serving, "together") as talk:
+                await talk.say("hello", client=new_client())
+                assert await talk.close_code() == 1013
+        assert await api.content("together") == "for everybody"
 
 
 # Dying and coming back ----------------------------------------------------------------------------

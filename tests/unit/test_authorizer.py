@@ -10,7 +10,14 @@ import anyio
 import pytest
 
 from collab.authorizer import Authorizer, Standing
-from collab.errors import CollabError, DocumentNotFound, NotAllowed, NotSignedIn, StoreFailure
+from collab.errors import (
+    CollabError,
+    DocumentNotFound,
+    NotAllowed,
+    NotSignedIn,
+    Quarantined,
+    StoreFailure,
+)
 from collab.rights import Principal
 from collab.storage import NewGrant
 from collab.storage.memory import MemoryStore
@@ -568,3 +575,90 @@ def test_a_change_that_may_have_been_stored_is_looked_for() -> None:
             tasks.cancel_scope.cancel()
 
     virtual.run(main)
+
+
+# Quarantine ---------------------------------------------------------------------------------------
+
+
+async def test_a_quarantine_sends_everybody_away_whatever_their_right() -> None:
+    authorizer = at()
+    people = [
+        await held(authorizer, who("ada", all=ADMIN)),
+        await held(authorizer, who(None, doc=WRITE)),
+        await held(authorizer, who("bob", doc=READ)),
+    ]
+    await authorizer.quarantine("doc", True)
+    assert [heard for _, heard in people] == 3 * [[Quarantined]]
+    standing, late = await held(authorizer, who("ada", all=ADMIN))
+    assert late == [Quarantined]
+    assert not standing.permits(READ)
+    with pytest.raises(Quarantined):
+        standing.check(READ)
+
+
+async def test_a_quarantine_is_of_one_document() -> None:
+    authorizer = at()
+    _, heard = await held(authorizer, who(all=WRITE), "other")
+    await authorizer.quarantine("doc", True)
+    assert heard == []
+    assert (await authorizer.admit(who(all=WRITE), "another")).permits(WRITE)
+
+
+async def test_who_may_not_know_of_a_document_hears_of_no_quarantine() -> None:
+    authorizer = at()
+    await authorizer.quarantine("doc", True)
+    for principal, error in ((who(), DocumentNotFound), (who(doc=NONE), NotAllowed)):
+        with pytest.raises(error):
+            (await authorizer.admit(principal, "doc")).check(READ)
+    with pytest.raises(NotAllowed):
+        (await authorizer.admit(who(doc=READ), "doc")).check(WRITE)
+
+
+async def test_after_a_quarantine_rights_are_as_they_were() -> None:
+    authorizer = at()
+    await grant(authorizer, READ)
+    standing = await authorizer.admit(who(doc=WRITE), "doc")
+    await authorizer.quarantine("doc", True)
+    assert standing.right is READ
+    await authorizer.quarantine("doc", False)
+    assert standing.access is READ
+    assert (await authorizer.admit(who("bob", doc=WRITE), "doc")).access is WRITE
+
+
+async def test_another_node_hears_of_a_quarantine_and_of_its_end() -> None:
+    store = HeldStore()
+    here, there = at(store=store), at(store=store)
+    standing, heard = await held(there, who(doc=WRITE))
+    await here.quarantine("doc", True)
+    await there.catch_up((await store.poll(())).access_version)
+    assert heard == [Quarantined]
+    await here.quarantine("doc", False)
+    await there.catch_up((await store.poll(())).access_version)
+    assert standing.access is WRITE
+
+
+async def test_a_quarantine_is_found_at_the_start() -> None:
+    store = HeldStore()
+    await at(store=store).quarantine("doc", True)
+    authorizer = at(store=store)
+    await authorizer.start()
+    assert await authorizer.is_quarantined("doc")
+    assert not await authorizer.is_quarantined("other")
+    with pytest.raises(Quarantined):
+        (await authorizer.admit(who(all=ADMIN), "doc")).check(READ)
+
+
+async def test_quarantines_are_listed_in_order_and_are_no_grants() -> None:
+    authorizer = at()
+    for id in ("c", "a", "b", "d"):
+        await authorizer.quarantine(id, True)
+        await grant(authorizer, READ, document=id)
+    await authorizer.quarantine("d", False)
+    assert await authorizer.quarantined("", 2) == ["a", "b"]
+    assert await authorizer.quarantined("b", 2) == ["c"]
+    for limit in (1, 2, 3, 10):
+        found = await authorizer.stored(limit=limit)
+        assert [(each.document, each.user) for each in found] == [
+            (id, "ada") for id in "abcd"[:limit]
+        ]
+    assert await authorizer.permitted(who(all=READ), ["a"], READ) == {"a"}

@@ -17,6 +17,7 @@ from collab.errors import (
     Malformed,
     NotAllowed,
     NotSignedIn,
+    Quarantined,
     Replaced,
     Restarting,
     StoreFailure,
@@ -494,12 +495,17 @@ async def test_a_right_that_changes_is_told_in_place() -> None:
 
 @pytest.mark.parametrize(
     ("ending", "code"),
-    [(NotSignedIn("expired"), "not_signed_in"), (NotAllowed("taken back"), "not_allowed")],
+    [
+        (NotSignedIn("expired"), "not_signed_in"),
+        (NotAllowed("taken back"), "not_allowed"),
+        (Quarantined(), "quarantined"),
+    ],
 )
 async def test_an_edit_that_waits_when_the_right_ends_is_told_why(
     ending: CollabError, code: str
 ) -> None:
-    """With a fresh token it may be sent again: its client must not take it for refused for good."""
+    """With a fresh token, or when the quarantine is over, it may be sent again: its client must not
+    take it for refused for good."""
     async with room() as made:
         bob = await made.join(BOB)
         ada = made.dial(ADA, window=0)

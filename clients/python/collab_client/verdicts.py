@@ -32,6 +32,7 @@ _VERDICTS = {
     "restarting": Verdict.PASSING,
     "store_failure": Verdict.PASSING,
     "document_broken": Verdict.PASSING,
+    "quarantined": Verdict.PASSING,
     "too_fast": Verdict.PASSING,
     "too_many_edits": Verdict.PASSING,
     "too_much_presence": Verdict.PASSING,

@@ -564,7 +564,8 @@ def test_how_long_a_close_asks_to_stay_away(code: int, reason: str, seconds: flo
 
 
 @pytest.mark.parametrize(
-    "code", ["too_many_connections", "too_many_documents", "too_fast", "store_failure"]
+    "code",
+    ["too_many_connections", "too_many_documents", "too_fast", "store_failure", "quarantined"],
 )
 def test_denial_that_passes_is_not_final(code: str) -> None:
     assert close_code_of_denial(f"{code}: more: again in 1 s") == native.CloseCode.TRY_LATER
