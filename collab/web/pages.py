@@ -1,4 +1,4 @@
-"""The pages for people: `/`, `/d/{id}` and the files they load, built from clients/web.
+"""The pages for people: `/`, `/d/{id}`, `/inspect` and what they load, built from clients/web.
 
 Owns what a browser is told about them: how long to keep them and what they may load. The pages get
 everything else from the HTTP API and `/yjs`, like any other client; nothing here knows documents.
@@ -55,7 +55,7 @@ def install(app: FastAPI) -> None:
     """
     _index()
     _assets()
-    for path in ("/", "/d/{id:path}"):
+    for path in ("/", "/d/{id:path}", "/inspect", "/inspect/{id:path}"):
         app.router.add_route(path, _page, methods=["GET"], include_in_schema=False)
     app.router.add_route("/assets/{name}", _asset, methods=["GET"], include_in_schema=False)
 

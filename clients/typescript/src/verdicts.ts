@@ -23,6 +23,7 @@ const VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["restarting", "passing"],
   ["store_failure", "passing"],
   ["document_broken", "passing"],
+  ["quarantined", "passing"],
   ["too_fast", "passing"],
   ["too_many_edits", "passing"],
   ["too_much_presence", "passing"],

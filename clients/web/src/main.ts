@@ -5,6 +5,7 @@ import "./styles/base.css"
 import "./styles/people.css"
 import "./styles/signing.css"
 import { documentPage } from "./pages/document"
+import { inspectPage } from "./pages/inspect"
 import { listPage } from "./pages/list"
 import { followHue } from "./people"
 import { type Route, signedIn, start } from "./router"
@@ -15,6 +16,7 @@ import { adoptTokenFromAddress } from "./token"
 const ROUTES: readonly Route[] = [
   { path: /^\/$/, open: listPage },
   { path: /^\/d\/(.+)$/, open: documentPage },
+  { path: /^\/inspect(?:\/(.*))?$/, open: inspectPage },
 ]
 
 followTheme()

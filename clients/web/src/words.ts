@@ -30,6 +30,10 @@ const TOO_FAST: Words = {
   title: "Too many requests",
   advice: "The server asks for a pause. Try again in a moment.",
 }
+const QUARANTINED: Words = {
+  title: "This document is in quarantine",
+  advice: "An administrator keeps everybody away from it for now. Nothing is lost, and this page keeps trying.",
+}
 const UNREACHABLE: Words = {
   title: "The server does not answer",
   advice: "It may be restarting, or you are offline. This page keeps trying.",
@@ -67,6 +71,8 @@ export function wordsOfProblem(problem: Problem): Words {
       return NOT_FOUND
     case 413:
       return TOO_LARGE
+    case 423:
+      return QUARANTINED
     case 429:
       return TOO_FAST
     case 502:
@@ -85,8 +91,9 @@ export function wordsOfClose(code: number, reason: string): Words | null {
     case 4413:
       return TOO_LARGE
     case 1012:
-    case 1013:
       return BUSY
+    case 1013:
+      return reason.startsWith("quarantined") ? QUARANTINED : BUSY
     case 4401:
       return wordsOfSigningIn(reason)
     case 4403:

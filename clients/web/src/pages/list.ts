@@ -223,7 +223,8 @@ class ListPage implements View {
   }
 }
 
-function typeChoices(): HTMLElement {
+/** Radio buttons for a type, or all. */
+export function typeChoices(): HTMLElement {
   const choice = ([value, label]: readonly [string, string]) =>
     h("label", {}, h("input", { type: "radio", name: "type", value, checked: value === "" }), h("span", {}, label))
   return h("div", { class: "choices", role: "radiogroup", "aria-label": "Type" }, ...TYPES.map(choice))
