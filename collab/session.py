@@ -45,8 +45,10 @@ _FRAME_COMMITS = 1000
 _FRAME_BYTES = 256 * 1024
 # Frames kept for followers with the same cursor; readers that are behind fall into step soon.
 _FRAMES_KEPT = 16
-# What is asked for when others were faster: when they hear of it, the next attempt may be on its
-# way already, and too late.
+# Others are asked for a turn when they were faster so many times in a row: once is nothing, and
+# where a few write each of many documents, asking would cost more than trying again.
+_LOST_IN_A_ROW = 2
+# What is asked for: when others hear of it, the next attempt may be on its way, and too late.
 _ATTEMPTS = 2
 # What a client may be behind and get as commits; beyond it the contents are the shorter way.
 _RESUME_BYTES = 1024 * 1024
@@ -409,11 +411,13 @@ class Session:
         outcomes: Sequence[Outcome | None] = [unknown] * len(submissions)
         started = perf_counter()
         try:
-            began = self._loop.time()
+            lost, began = 0, self._loop.time()
             staged = await self._stage(submissions)
             while staged.commits and not await self._append(staged):
                 CONFLICTS.inc()
-                self._outrun(self, _ATTEMPTS * (self._loop.time() - began))
+                lost += 1
+                if lost >= _LOST_IN_A_ROW:
+                    self._outrun(self, _ATTEMPTS * (self._loop.time() - began))
                 began = self._loop.time()
                 await self._see_others()
                 self._bring_forward(submissions)

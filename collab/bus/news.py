@@ -32,8 +32,8 @@ class Committed(msgspec.Struct, frozen=True, tag="c", array_like=True):
 
 
 class Turn(msgspec.Struct, frozen=True, tag="t", array_like=True):
-    """Others were faster than this node, which has something to commit; it needs so long to try
-    again, and others may let it go first."""
+    """Others were faster than this node, again; it needs so long for its next attempt, and who has
+    something new may let it go first."""
 
     node: Name
     epoch: Name
