@@ -181,6 +181,10 @@ class Browser:
         }
         return Window(self, self.ask({"do": "window", "options": given}))
 
+    def close_windows(self) -> None:
+        """Close all there are: a page that is left open goes on looking for its server."""
+        self.ask({"do": "close"})
+
     def type_together(self, *texts: tuple[Window, str], milliseconds: int = 5) -> None:
         """Type in several windows at the same time, a key every so many milliseconds."""
         self.ask({"do": "together", "commands": self._typing(texts, milliseconds)})

@@ -14,11 +14,18 @@ from tests.integration.process import ServerProcess, server
 
 
 @pytest.fixture(scope="session")
-def the_browser() -> Iterator[Browser]:
+def standing_browser() -> Iterator[Browser]:
     """One browser for all tests: its windows share nothing."""
     require_browser()
     with browser() as running:
         yield running
+
+
+@pytest.fixture
+def the_browser(standing_browser: Browser) -> Iterator[Browser]:
+    """A browser without windows."""
+    yield standing_browser
+    standing_browser.close_windows()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@
 //   {"do": "finish"}                                     waits for the end of what was begun
 //   {"do": "faults", "window": 0}                        what axe-core finds wrong with the page, seriously
 //   {"do": "complaints", "window": 0}                    what its console said of errors, so far
+//   {"do": "close"}                                      closes all windows; their numbers stay taken
 //
 // The answer is {"result": ...} or {"error": "..."}. It ends, with the browser, when stdin does.
 import { createInterface } from "node:readline"
@@ -32,6 +33,7 @@ const browser = await chromium.launch({
   args: [...FLAGS, `--disk-cache-dir=${userDataDir}`],
 })
 const windows = []
+let open = 0 // the first that has not been closed
 let begun = Promise.resolve()
 
 async function openWindow({ timeout = 15000, ...options } = {}) {
@@ -44,7 +46,7 @@ async function openWindow({ timeout = 15000, ...options } = {}) {
     if (["error", "warning"].includes(message.type())) complaints.push(message.text())
   })
   page.on("dialog", (dialog) => void dialog.accept())
-  windows.push({ page, complaints })
+  windows.push({ context, page, complaints })
   return windows.length - 1
 }
 
@@ -58,6 +60,11 @@ async function run(command) {
   }
   if (command.do === "finish") {
     await begun
+    return null
+  }
+  if (command.do === "close") {
+    await Promise.all(windows.slice(open).map(({ context }) => context.close()))
+    open = windows.length
     return null
   }
   const { page, complaints } = windows[command.window]
