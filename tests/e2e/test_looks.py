@@ -181,6 +181,30 @@ def test_what_a_document_has_besides_its_editor(
 
 
 @each_theme
+def test_the_inspector(the_browser: Browser, guarded_server: ServerProcess, theme: Theme) -> None:
+    fill(guarded_server)
+    grace = the_browser.window()
+    grace.open(f"{guarded_server.url}/d/yjs-text#token={token(user='grace', name='Grace Hopper')}")
+    grace.see(SAVED)
+    grace.click(EDITOR)
+    grace.type("Apples")
+    shut = f"{guarded_server.url}/v1/inspect/documents/richtext/quarantine"
+    assert httpx.put(shut, headers=headers()).status_code == 204
+    ada = the_browser.window(*_DESKTOP, theme)
+    ada.open(f"{guarded_server.url}/inspect#token={token()}")
+    ada.see(".open-documents a", "yjs-text")
+    ada.see(".shut a", "richtext")
+    look(ada, "inspector", theme)
+    ada.click(".open-documents a", "yjs-text")
+    ada.see(".peers .who", "Grace Hopper")
+    look(ada, "inspector-document", theme)
+    ada.click(".deeds .button", "Right")
+    ada.see(".deed-sheet")
+    look(ada, "inspector-right", theme)
+    assert ada.complaints() == []
+
+
+@each_theme
 def test_a_page_without_a_server(
     the_browser: Browser, guarded_server: ServerProcess, theme: Theme
 ) -> None:
