@@ -29,7 +29,8 @@ _SLIDER = "document.querySelector('.slider')"
 
 
 def to_version(window: Window, version: int) -> None:
-    """Drag the slider there, and wait until it is shown."""
+    """Drag the slider there, once there is one, and wait until it is shown."""
+    window.see(".past-paper[data-version]")
     window.evaluate(
         f"(() => {{ const slider = {_SLIDER}; slider.value = {version}; "
         "slider.dispatchEvent(new Event('input')) })()"
