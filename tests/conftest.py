@@ -1,13 +1,22 @@
-"""What all tests share: the event loop they run on, and a database server if one asks for it."""
+"""What all tests share: the event loop they run on, a database server if one asks for it, and how
+hypothesis runs: without deadlines, which only measure how busy the machine is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.requirements import require
 from tests.services.postgres import PostgresServer, postgres_server, programs
+
+settings.register_profile(
+    "collab",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("collab")
 
 
 @pytest.fixture(scope="session")
