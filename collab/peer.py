@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -50,6 +50,17 @@ class Disconnected(Exception):
     """The other side of the wire is gone."""
 
 
+Outlet: TypeAlias = Callable[[], Callable[[bytes], object] | None]
+
+
+def no_outlet() -> None:
+    """That of a wire that can only be waited for."""
+
+
+def _unpackable(frame: object) -> bytes:
+    raise RuntimeError("this wire takes no packed frames")
+
+
 class Wire(Protocol[Heard, Said]):
     """Carries frames, or what a protocol has read from them; its calls raise Disconnected. What
     hears also raises CollabError for a frame that the connection has to be closed for."""
@@ -67,12 +78,13 @@ class Wire(Protocol[Heard, Said]):
     @property
     def pack(self) -> Callable[[Said], bytes]:
         """Makes of a frame what `outlet` takes; one function for all wires where that is equal."""
-        raise RuntimeError("this wire takes no packed frames")
+        return _unpackable
 
-    def outlet(self) -> Callable[[bytes], object] | None:
-        """What takes packed frames at once; None unless nothing sent before waits for the other
-        side."""
-        return None
+    @property
+    def outlet(self) -> Outlet:
+        """Asked, it names what takes packed frames at once; None unless nothing sent before waits
+        for the other side."""
+        return no_outlet
 
     @property
     def waiting_bytes(self) -> int | None:
@@ -111,6 +123,8 @@ class Peer(ABC, Generic[In, Out]):
         self._presence_cursor = session.presence.stamp
         self._message_cursor = session.messages.count
         self._wire: Wire[In, Out] = wire
+        self._pack = wire.pack
+        self._outlet = wire.outlet
         self._outbox: list[Out] = []
         self._may_read = Wakeup()
         self._unanswered = 0
@@ -221,7 +235,7 @@ class Peer(ABC, Generic[In, Out]):
 
     def wake(self) -> None:
         """Send what is new at once if nothing is in the way, without the writer's task."""
-        write = self._wire.outlet() if self._idle else None
+        write = self._outlet() if self._idle else None
         if write is None:
             self._wakeup.set()
             return
@@ -238,13 +252,12 @@ class Peer(ABC, Generic[In, Out]):
 
     def _packed(self) -> bytes:
         """One round of what there is, packed: mostly what all who are in step are sent."""
-        pack = self._wire.pack
         if self._follows_only():
-            run = self._session.packed_after(self.cursor, self._encode, pack)
+            run = self._session.packed_after(self.cursor, self._encode, self._pack)
             if run is not None:
                 _, packed, self.cursor = run
                 return packed
-        return b"".join([pack(frame) for frame in self._ready()])
+        return b"".join([self._pack(frame) for frame in self._ready()])
 
     def end(self, error: CollabError) -> None:
         """Close the connection for this reason, after what is ready to be sent.

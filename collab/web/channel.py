@@ -14,7 +14,7 @@ from starlette.datastructures import State
 
 from collab.authorizer import Standing
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.peer import Disconnected, Wire
+from collab.peer import Disconnected, Outlet, Wire
 from collab.protocols import hocuspocus
 from collab.wakeup import Wakeup
 from collab.web.framing import binary_frame
@@ -125,8 +125,9 @@ class Channel(Wire[Heard, bytes]):
     def pack(self) -> Callable[[bytes], bytes]:
         return self._pack
 
-    def outlet(self) -> Callable[[bytes], object] | None:
-        return self._wire.outlet()
+    @property
+    def outlet(self) -> Outlet:
+        return self._wire.outlet
 
     @property
     def waiting_bytes(self) -> int | None:

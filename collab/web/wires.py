@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from collab.connection import Connection
 from collab.errors import CollabError, TooManyConnections, WrongFrameKind
-from collab.peer import Disconnected, Wire
+from collab.peer import Disconnected, Outlet, Wire, no_outlet
 from collab.settings import Settings
 from collab.web import problems
 from collab.web.closing import close_code, close_reason
@@ -43,9 +43,10 @@ class _SocketWire:
         extension = websocket.scope.get("extensions", {}).get(EXTENSION)
         self._lane: Lane | None = None if extension is None else extension["lane"]
 
-    def outlet(self) -> Callable[[bytes], object] | None:
+    @property
+    def outlet(self) -> Outlet:
         lane = self._lane
-        return None if lane is None else lane.outlet()
+        return no_outlet if lane is None else lane.outlet
 
     @property
     def waiting_bytes(self) -> int | None:

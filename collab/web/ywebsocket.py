@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from collab.connection import Connection
 from collab.errors import CollabError, Quarantined
-from collab.peer import Wire
+from collab.peer import Outlet, Wire
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
 from collab.registry import Registry
@@ -65,8 +65,9 @@ class YWebsocketWire(Wire[Heard, bytes]):
     def pack(self) -> Callable[[bytes], bytes]:
         return self._wire.pack
 
-    def outlet(self) -> Callable[[bytes], object] | None:
-        return self._wire.outlet()
+    @property
+    def outlet(self) -> Outlet:
+        return self._wire.outlet
 
     @property
     def waiting_bytes(self) -> int | None:

@@ -25,7 +25,7 @@ from collab.errors import (
     TooMuchPresence,
 )
 from collab.native_peer import NativePeer
-from collab.peer import Disconnected, Wire
+from collab.peer import Disconnected, Outlet, Wire
 from collab.presence import with_name
 from collab.protocols import native
 from collab.registry import Registry
@@ -71,7 +71,11 @@ class Line(Wire[str, str]):
     def pack(self) -> Callable[[str], bytes]:
         return _pack
 
-    def outlet(self) -> Callable[[bytes], object] | None:
+    @property
+    def outlet(self) -> Outlet:
+        return self._open
+
+    def _open(self) -> Callable[[bytes], object] | None:
         state = self._down_in.statistics()
         room = state.current_buffer_used < state.max_buffer_size
         return self._write if self.direct and room else None

@@ -22,7 +22,7 @@ from collab.errors import (
     WrongType,
 )
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.peer import Disconnected, Wire
+from collab.peer import Disconnected, Outlet, Wire
 from collab.presence import Presence
 from collab.protocols import hocuspocus, lib0, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
@@ -66,7 +66,11 @@ class Line(Wire[Heard, bytes]):
     def pack(self) -> Callable[[bytes], bytes]:
         return _pack
 
-    def outlet(self) -> Callable[[bytes], object] | None:
+    @property
+    def outlet(self) -> Outlet:
+        return self._open
+
+    def _open(self) -> Callable[[bytes], object] | None:
         state = self._down_in.statistics()
         room = state.current_buffer_used < state.max_buffer_size
         return self._write if self.direct and room else None
