@@ -12,7 +12,6 @@ import msgspec
 from collab.authority import Outcome
 from collab.errors import CollabError, MessageTooLarge, NotAllowed
 from collab.messages import Message
-from collab.pace import Pace
 from collab.protocols import hocuspocus
 from collab.words import Access
 from collab.yjs_peer import Heard, YjsPeer
@@ -67,10 +66,6 @@ class HocuspocusPeer(YjsPeer):
     def _access_changed(self) -> None:
         self._put(self._scope_frame())
         self._ask_for_refused()
-
-    def share(self, edits: Pace, signals: Pace) -> None:
-        """Count what it sends together with others': with whom the client was here before."""
-        self._edits, self._signals = edits, signals
 
     def confirm(self, access: Access) -> None:
         """The client has shown another token: this is what it may do now."""

@@ -37,6 +37,7 @@ from collab.presence import Presence, with_name
 from collab.protocols import native
 from collab.session import Session
 from collab.settings import Settings
+from collab.shares import Share
 from collab.words import Access, Commit, Edit, author_of, check_client_id, digest_of
 
 _PONG = native.encode(native.Pong())
@@ -60,6 +61,7 @@ class NativePeer(Peer[str, str]):
         settings: Settings,
         name: str | None = None,
         connection: Connection = NOWHERE,
+        share: Share | None = None,
     ) -> None:
         author = author_of(check_client_id(hello.client))
         super().__init__(
@@ -71,6 +73,7 @@ class NativePeer(Peer[str, str]):
             settings=settings,
             name=name,
             connection=connection,
+            share=share,
         )
         self._hello = hello
         self._greeter = Greeter(session, author, settings)

@@ -35,6 +35,10 @@ class Pace:
         """Whether nothing is left to remember: a new one would answer the same."""
         return self._due <= now
 
+    def rests_until(self) -> float:
+        """When it will be rested, if nothing more comes."""
+        return self._due
+
 
 class Paces:
     """The same for many senders, told apart by a key. Remembers those that are not rested, as many

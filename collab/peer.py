@@ -24,9 +24,9 @@ from collab.errors import (
     TooMuchPresence,
 )
 from collab.inbox import Submission
-from collab.pace import Pace
 from collab.session import Session
 from collab.settings import Settings
+from collab.shares import Share
 from collab.wakeup import Wakeup
 from collab.words import Access, Commit, Edit
 
@@ -111,6 +111,7 @@ class Peer(ABC, Generic[In, Out]):
         settings: Settings,
         name: str | None = None,
         connection: Connection = NOWHERE,
+        share: Share | None = None,
     ) -> None:
         self.connection = connection
         self.author = author
@@ -137,8 +138,8 @@ class Peer(ABC, Generic[In, Out]):
         self._scope = anyio.CancelScope()
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
-        self._edits = Pace(settings.edits_per_second)
-        self._signals = Pace(settings.presence_per_second)
+        share = share or Share(settings.edits_per_second, settings.presence_per_second)
+        self._edits, self._signals = share.edits, share.signals
 
     async def run(self) -> None:
         """Serve the connection until the client leaves; raises why it has to be closed."""

@@ -30,6 +30,7 @@ from collab.protocols import hocuspocus, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
 from collab.session import Session
 from collab.settings import Settings
+from collab.shares import Share
 from collab.types.yjs import YJS
 from collab.words import Access, Commit, Edit, author_of
 
@@ -64,6 +65,7 @@ class YjsPeer(Peer[Heard, bytes]):
         settings: Settings,
         name: str | None = None,
         connection: Connection = NOWHERE,
+        share: Share | None = None,
     ) -> None:
         if session.type is not YJS:
             raise WrongType(f"a {session.type.name} document has no Yjs content")
@@ -77,6 +79,7 @@ class YjsPeer(Peer[Heard, bytes]):
             settings=settings,
             name=name,
             connection=connection,
+            share=share,
         )
         self._asked: bytes | None = None  # the state vector of an unanswered step 1
         self._own: set[int] = set()

@@ -1,11 +1,13 @@
-"""How many websockets and event streams one address, and one user, have open on this node.
+"""How many websockets and event streams one address, and one user, have open on this node, and what
+each may send.
 
-Owns the counts and their limits. Knows nothing of sockets: whoever opens something counts it for as
-long as it is open.
+Owns the counts, their limits, and the shares. Knows nothing of sockets: whoever opens something
+counts it for as long as it is open.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import structlog
 
 from collab.errors import TooManyConnections
 from collab.settings import Settings
+from collab.shares import Share, Shares
 
 RETRY_SECONDS = 10.0
 
@@ -31,6 +34,7 @@ class Connections:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         self._addresses = _Limit("address", settings.connections_per_address, now)
         self._users = _Limit("user", settings.connections_per_user, now)
+        self._shares = Shares(settings.edits_per_second, settings.presence_per_second)
 
     def address(self, host: str | None) -> AbstractContextManager[None]:
         """Count one more connection from the address `host`, until the block ends; raises
@@ -41,6 +45,12 @@ class Connections:
         """Count one more connection of `user`, if it is anybody, until the block ends; raises
         TooManyConnections."""
         return _UNCOUNTED if user is None else self._users.one_more(user)
+
+    def share(self, user: str | None, host: str | None) -> AbstractContextManager[Share]:
+        """What one connection to a document may send until the block ends. Whoever comes back, by
+        the name of `user` or else from the same address, goes on with what is left."""
+        key = ("address", network_of(host)) if user is None else ("user", user)
+        return self._shares.lent(key, asyncio.get_running_loop().time)  # the clock of peers
 
 
 def network_of(host: str | None) -> str:

@@ -28,7 +28,7 @@ from collab.errors import (
 )
 from collab.hocuspocus_peer import HocuspocusPeer
 from collab.metrics import reject
-from collab.pace import Pace, Paces
+from collab.pace import Pace
 from collab.peer import Disconnected
 from collab.protocols import hocuspocus
 from collab.registry import Registry
@@ -63,9 +63,6 @@ class Conversation:
         self._channels: dict[str, Channel] = {}
         self._running = 0  # those included that the client has left and that are not done
         self._backlog = Backlog()
-        # By document: who leaves it and comes back gets no new share.
-        self._edits = Paces(self._settings.edits_per_second)
-        self._signals = Paces(self._settings.presence_per_second)
         self._tokens = Pace(self._settings.presence_per_second)
         self._denied: set[str] = set()
         self._users: set[str | None] = set()
@@ -207,22 +204,23 @@ class Conversation:
         principal = standing.principal
         create = "yjs" if standing.permits(Access.WRITE) else None
         self._count(principal.user)
-        async with self._registry.open(id, create=create) as session:
-            standing.check(Access.READ)  # it may have changed while the document opened
-            peer = HocuspocusPeer(
-                session,
-                channel,
-                user=principal.user,
-                name=principal.name,
-                access=standing.access,
-                settings=self._settings,
-                connection=self._connection,
-            )
-            now = monotonic()
-            peer.share(self._edits.of(id, now), self._signals.of(id, now))
-            standing.tell(peer)
-            channel.peer, channel.standing = peer, standing
-            await peer.run()
+        # By document, as over other protocols: who leaves one and comes back gets no new share.
+        with self._connections.share(principal.user, self._connection.address) as share:
+            async with self._registry.open(id, create=create) as session:
+                standing.check(Access.READ)  # it may have changed while the document opened
+                peer = HocuspocusPeer(
+                    session,
+                    channel,
+                    user=principal.user,
+                    name=principal.name,
+                    access=standing.access,
+                    settings=self._settings,
+                    connection=self._connection,
+                    share=share,
+                )
+                standing.tell(peer)
+                channel.peer, channel.standing = peer, standing
+                await peer.run()
 
     def _count(self, user: str | None) -> None:
         """Count the socket for a user once, however many documents it holds open for them."""

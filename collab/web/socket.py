@@ -70,7 +70,10 @@ async def serve(
     standing = await identify(hello.token)
     creates = standing.permits(Access.WRITE) and hello.epoch is None
     principal = standing.principal
-    with connections.user(principal.user):
+    with (
+        connections.user(principal.user),
+        connections.share(principal.user, connection.address) as share,
+    ):
         async with registry.open(id, create=hello.create if creates else None) as session:
             if session.type.name not in _TYPES:
                 raise WrongType(f"a {session.type.name} document is not edited over this protocol")
@@ -84,6 +87,7 @@ async def serve(
                 access=standing.access,
                 settings=settings,
                 connection=connection,
+                share=share,
             )
             standing.tell(peer)
             await peer.run()

@@ -89,7 +89,10 @@ async def yjs_socket(websocket: WebSocket) -> None:
             raise
         principal = standing.principal
         create = "yjs" if standing.permits(Access.WRITE) else None
-        with connections.user(principal.user):
+        with (
+            connections.user(principal.user),
+            connections.share(principal.user, connection.address) as share,
+        ):
             async with registry.open(id, create=create) as session:
                 standing.check(Access.READ)  # it may have changed while the document opened
                 peer = YjsPeer(
@@ -100,6 +103,7 @@ async def yjs_socket(websocket: WebSocket) -> None:
                     access=standing.access,
                     settings=state.settings,
                     connection=connection,
+                    share=share,
                 )
                 standing.tell(peer)
                 await peer.run()
