@@ -265,7 +265,7 @@ class Catalog:
             self._registry.pass_on(id, document.epoch, message)
             return
         session.messages.post(message)
-        session.wake_followers()
+        session.fanout.wake_followers()
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -56,7 +56,7 @@ class Gauges(Collector):
             sessions[session.type.name] += 1
             waiting += session.waiting
             unsaved = max(unsaved, session.version - session.snapshot_version)
-            for follower in session.followers():
+            for follower in session.fanout.followers():
                 if not isinstance(follower, Peer):
                     continue
                 peers[session.type.name] += 1

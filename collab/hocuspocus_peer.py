@@ -86,7 +86,7 @@ class HocuspocusPeer(YjsPeer):
                 f"a message of {size} bytes, {self._settings.max_message_bytes} allowed"
             )
         self._session.messages.post(Message(self.author, self.user, payload, size))
-        self._session.wake_followers()
+        self._session.fanout.wake_followers()
 
     def _follows_only(self) -> bool:
         return self._message_cursor == self._session.messages.count and super()._follows_only()

@@ -221,7 +221,7 @@ class Inspection:
             return TellPeers(self._node, None, [])
         now = self._registry.now()
         found: list[ConnectedPeer] = []
-        for number, follower in enumerate(session.followers()):
+        for number, follower in enumerate(session.fanout.followers()):
             if number % _STRIDE == 0:
                 await checkpoint()
             if isinstance(follower, Peer):
@@ -233,7 +233,7 @@ class Inspection:
         """Send a connection away from a document; the client may come back at once."""
         session = self._registry.opened(asked.document)
         sent_away = 0
-        for follower in () if session is None else session.followers():
+        for follower in () if session is None else session.fanout.followers():
             if isinstance(follower, Peer) and follower.connection.id == asked.connection:
                 follower.end(SentAway())
                 sent_away += 1
@@ -265,7 +265,7 @@ def _document(session: Session) -> OpenDocument:
     now = perf_counter()  # the session's clock for these
     version = slowest = session.version
     peers = 0
-    for follower in session.followers():
+    for follower in session.fanout.followers():
         if isinstance(follower, Peer):
             peers += 1
             slowest = min(slowest, follower.cursor)

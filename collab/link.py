@@ -130,7 +130,7 @@ class Link:
         silent = [node for node in self._nodes.values() if now - node.shown_at >= _GONE_SECONDS]
         gone = [board.forget(node) for node in silent]
         if any(gone):
-            self.session.wake_followers()
+            self.session.fanout.wake_followers()
         for id, node in list(self._nodes.items()):
             if now - node.heard_at >= _GONE_SECONDS:
                 del self._nodes[id]
@@ -227,7 +227,7 @@ class Link:
             self._renewing = True
             self._loop.call_later(wait, self._renew_late)
         else:
-            self.session.wake_followers()
+            self.session.fanout.wake_followers()
 
     def _renew_late(self) -> None:
         self._renewing = False
@@ -250,7 +250,7 @@ class Link:
             authors = {entry.author for entry in news.entries}
             changed = board.forget(node, authors, min(news.all_at, latest)) or changed
         if changed:
-            self.session.wake_followers()
+            self.session.fanout.wake_followers()
 
     def _hear_message(self, news: Said) -> None:
         message = message_in(news, self._settings)
@@ -261,4 +261,4 @@ class Link:
             self._tell_messages()
         board.post(message)
         self._message_cursor = board.count
-        self.session.wake_followers()
+        self.session.fanout.wake_followers()

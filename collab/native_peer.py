@@ -85,7 +85,7 @@ class NativePeer(Peer[str, str]):
         return [self._start(await self._greeter.greet(self._hello, self.access))]
 
     def _replace_older(self) -> None:
-        for other in self._session.followers():
+        for other in self._session.fanout.followers():
             if isinstance(other, NativePeer) and other is not self and other.author == self.author:
                 other.end(Replaced("a newer connection of this client has taken over"))
 
@@ -111,7 +111,7 @@ class NativePeer(Peer[str, str]):
 
     def _leave(self) -> None:
         if self._session.presence.remove(self.author, self):
-            self._session.wake_followers()
+            self._session.fanout.wake_followers()
 
     # What comes in --------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class NativePeer(Peer[str, str]):
             board.put(Presence(self.author, self.user, state, message.version), self)
             changed = True
         if changed:
-            self._session.wake_followers()
+            self._session.fanout.wake_followers()
 
     def _post(self, message: native.SendMessage) -> None:
         if not self._may_write():
@@ -211,7 +211,7 @@ class NativePeer(Peer[str, str]):
         )
         size = 0 if body is None else memoryview(body).nbytes
         self._session.messages.post(Message(self.author, self.user, body, size))
-        self._session.wake_followers()
+        self._session.fanout.wake_followers()
 
     # What goes out --------------------------------------------------------------------------------
 
@@ -231,7 +231,7 @@ class NativePeer(Peer[str, str]):
     def _news(self) -> list[str]:
         frames: list[str] = []
         if self.cursor < self._session.version and not self._starts_afresh:
-            run = self._session.frame_after(self.cursor, self._encode)
+            run = self._session.fanout.frame_after(self.cursor, self._encode)
             if run is None:
                 self._starts_afresh = True
             else:
@@ -243,7 +243,7 @@ class NativePeer(Peer[str, str]):
         if self._message_cursor < self._session.messages.count:
             frames += self._new_messages()
         if self._presence_cursor < self._session.presence.stamp:
-            frame, self._presence_cursor = self._session.presence_after(
+            frame, self._presence_cursor = self._session.fanout.presence_after(
                 self._presence_cursor, encode_presence
             )
             frames.append(frame)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 import anyio
 
@@ -23,6 +23,7 @@ from collab.errors import (
     TooManyEdits,
     TooMuchPresence,
 )
+from collab.fanout import Outlet, Step
 from collab.inbox import Submission
 from collab.session import Session
 from collab.settings import Settings
@@ -50,11 +51,13 @@ class Disconnected(Exception):
     """The other side of the wire is gone."""
 
 
-Outlet: TypeAlias = Callable[[], Callable[[bytes], object] | None]
-
-
-def no_outlet() -> None:
+class _NoOutlet:
     """That of a wire that can only be waited for."""
+
+    write = None
+
+
+NO_OUTLET: Final = _NoOutlet()
 
 
 def _unpackable(frame: object) -> bytes:
@@ -82,9 +85,8 @@ class Wire(Protocol[Heard, Said]):
 
     @property
     def outlet(self) -> Outlet:
-        """Asked, it names what takes packed frames at once; None unless nothing sent before waits
-        for the other side."""
-        return no_outlet
+        """Where packed frames go."""
+        return NO_OUTLET
 
     @property
     def waiting_bytes(self) -> int | None:
@@ -118,7 +120,8 @@ class Peer(ABC, Generic[In, Out]):
         self.user = user
         self.name = name
         self.access = access
-        self.cursor = session.version
+        self._cursor = session.version
+        self._step: Step | None = None  # if in step
         self._session = session
         self._settings = settings
         self._presence_cursor = session.presence.stamp
@@ -153,7 +156,8 @@ class Peer(ABC, Generic[In, Out]):
         except Disconnected:
             return
         finally:
-            self._session.unfollow(self)
+            self._step_out()
+            self._session.fanout.unfollow(self)
             self._leave()
         if self._ending is not None:
             raise self._ending
@@ -165,6 +169,17 @@ class Peer(ABC, Generic[In, Out]):
         self._greeted = True
         if self.access is not told:
             self._access_changed()
+
+    @property
+    def cursor(self) -> int:
+        """The version that it has been sent everything up to."""
+        step = self._step
+        return self._cursor if step is None else step.version
+
+    @cursor.setter
+    def cursor(self, version: int) -> None:
+        self._step_out()
+        self._cursor = version
 
     # What the inspector looks at ------------------------------------------------------------------
 
@@ -236,7 +251,8 @@ class Peer(ABC, Generic[In, Out]):
 
     def wake(self) -> None:
         """Send what is new at once if nothing is in the way, without the writer's task."""
-        write = self._outlet() if self._idle else None
+        self._step_out()
+        write = self._outlet.write if self._idle else None
         if write is None:
             self._wakeup.set()
             return
@@ -244,19 +260,40 @@ class Peer(ABC, Generic[In, Out]):
             packed = self._packed()
             if packed:
                 write(packed)
-            if self.cursor < self._session.version:  # one frame does not hold everything
+            if self._cursor < self._session.version:  # one frame does not hold everything
                 self._wakeup.set()
+            else:
+                self._step_in()
         except Exception as failure:
             # It ends this connection, not whoever wakes it.
             self._failure = failure
             self._wakeup.set()
 
+    def fell_out(self, version: int) -> None:
+        """It is in step no more, and is woken for what comes after `version`."""
+        self._step = None
+        self._cursor = version
+
+    def _step_in(self) -> None:
+        """Leave the sending to the session, if commits are all that is to be sent."""
+        if self._ending is None and self._step is None and self._follows_only():
+            self._step = self._session.fanout.join_step(
+                self, self._cursor, self._outlet, self._encode, self._pack
+            )
+
+    def _step_out(self) -> None:
+        """Send what is new here."""
+        step = self._step
+        if step is not None:
+            self._session.fanout.leave_step(self, step)
+            self.fell_out(step.version)
+
     def _packed(self) -> bytes:
-        """One round of what there is, packed: mostly what all who are in step are sent."""
+        """One round of what there is, packed: mostly what others who are woken are sent too."""
         if self._follows_only():
-            run = self._session.packed_after(self.cursor, self._encode, self._pack)
+            run = self._session.fanout.packed_after(self._cursor, self._encode, self._pack)
             if run is not None:
-                _, packed, self.cursor = run
+                _, packed, self._cursor = run
                 return packed
         return b"".join([self._pack(frame) for frame in self._ready()])
 
@@ -266,6 +303,7 @@ class Peer(ABC, Generic[In, Out]):
         From now on it does nothing more, however long the client takes to read.
         """
         if self._ending is None:
+            self._step_out()
             self._ending = error
             if isinstance(error, NotAllowed | NotSignedIn | Quarantined):
                 self.access = Access.NONE  # for what waits for its place, too
@@ -279,6 +317,7 @@ class Peer(ABC, Generic[In, Out]):
     def _put(self, frame: Out) -> None:
         """Send this frame next, before what is new."""
         if self._listening:
+            self._step_out()
             self._outbox.append(frame)
             self._wakeup.set()
 
@@ -358,10 +397,12 @@ class Peer(ABC, Generic[In, Out]):
     async def _rest(self) -> None:
         """Wait until there is something that has not been sent without this task."""
         self._idle = True
+        self._step_in()
         try:
             await self._wakeup.wait()
         finally:
             self._idle = False
+            self._step_out()
         if self._failure is not None:
             raise self._failure
 

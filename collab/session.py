@@ -7,9 +7,9 @@ state only. Knows nothing of sockets, of frames' formats or of operations' forma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import anyio
 
@@ -24,13 +24,14 @@ from collab.errors import (
     StoreFailure,
     Unavailable,
 )
+from collab.fanout import Fanout, Follower
 from collab.heard import Heard
 from collab.history import History
 from collab.inbox import Inbox, Submission
 from collab.loading import replay
 from collab.messages import MessageBoard
 from collab.metrics import BATCH_EDITS, COMMIT_SECONDS, COMMITS, CONFLICTS, reject
-from collab.presence import Presence, PresenceBoard
+from collab.presence import PresenceBoard
 from collab.recent import Recent
 from collab.storage import Append, AppendResult
 from collab.turns import Turns
@@ -38,13 +39,6 @@ from collab.types import DocumentType
 from collab.wakeup import Wakeup
 from collab.words import Commit, Edit, Snapshot
 
-F = TypeVar("F")
-
-# One frame of the stream: enough to catch up in few, small enough to encode without a stall.
-_FRAME_COMMITS = 1000
-_FRAME_BYTES = 256 * 1024
-# Frames kept for followers with the same cursor; readers that are behind fall into step soon.
-_FRAMES_KEPT = 16
 # Others are asked for a turn when they were faster so many times in a row: once is nothing, and
 # where a few write each of many documents, asking would cost more than trying again.
 _LOST_IN_A_ROW = 2
@@ -52,16 +46,6 @@ _LOST_IN_A_ROW = 2
 _ATTEMPTS = 2
 # What a client may be behind and get as commits; beyond it the contents are the shorter way.
 _RESUME_BYTES = 1024 * 1024
-
-
-class Follower(Protocol):
-    """A reader with its own cursor. Neither call may block or raise."""
-
-    def wake(self) -> None:
-        """There may be something new."""
-
-    def end(self, error: CollabError) -> None:
-        """The session is over, for this reason."""
 
 
 class Session:
@@ -86,6 +70,7 @@ class Session:
         self.epoch = epoch
         self.presence = PresenceBoard(now)
         self.messages = MessageBoard()
+        self.fanout = Fanout(authority, self.presence, self.messages)
         self.turns = Turns()
         self.told_too_large: dict[str | None, float] = {}  # which user, when
         self.opened_version = authority.version
@@ -107,10 +92,6 @@ class Session:
         self._wakeup = Wakeup()
         self._loop = asyncio.get_running_loop()
         self.last_progress = self._loop.time()
-        self._waking = False
-        self._followers: dict[Follower, None] = {}  # in order of arrival
-        self._frames: dict[tuple[Any, ...], Any] = {}
-        self._packed: dict[Callable[..., bytes], tuple[int, bytes, int]] = {}
         self._contents: tuple[int, bytes] | None = None
 
     # What everyone reads: committed state ---------------------------------------------------------
@@ -169,66 +150,6 @@ class Session:
         """Of an author that `committed_by` does not know, no commit is above this version."""
         return self._authority.names.forgotten
 
-    def frame_after(
-        self, version: int, encode: Callable[[Sequence[Commit]], F]
-    ) -> tuple[F, int] | None:
-        """The commits after `version` in one bounded frame, and the version it reaches.
-
-        Encoded once for all followers with the same cursor and `encode`. None if `version` has
-        left this session's memory. Only for a `version` below the session's.
-        """
-        if version < self._authority.tail.oldest:
-            return None
-        key = (encode, version)
-        cached: tuple[F, int] | None = self._frames.get(key)
-        if cached is None:
-            commits = self._authority.tail.slice_after(
-                version, max_commits=_FRAME_COMMITS, max_bytes=_FRAME_BYTES
-            )
-            cached = (encode(commits), commits[-1].version)
-            self._keep_frame(key, cached)
-        return cached
-
-    def packed_after(
-        self,
-        version: int,
-        encode: Callable[[Sequence[Commit]], F],
-        pack: Callable[[F], bytes],
-    ) -> tuple[int, bytes, int] | None:
-        """`version`, the same frame after `pack`, and the version it reaches.
-
-        Packed once for all followers that are in step and share `pack`.
-        """
-        kept = self._packed.get(pack)
-        if kept is None or kept[0] != version:
-            run = self.frame_after(version, encode) if version < self.version else None
-            if run is None:
-                return None
-            kept = (version, pack(run[0]), run[1])
-            if len(self._packed) < _FRAMES_KEPT:
-                self._packed[pack] = kept
-        return kept
-
-    def presence_after(
-        self, stamp: int, encode: Callable[[Sequence[Presence], bool], F]
-    ) -> tuple[F, int]:
-        """What has changed in presence after `stamp` in one frame, and the stamp it reaches.
-
-        `encode` is also told whether that is all there is instead. Encoded once, as above.
-        """
-        board = self.presence
-        key = (encode, stamp, board.stamp)
-        cached: tuple[F, int] | None = self._frames.get(key)
-        if cached is None:
-            cached = (encode(*board.changes_after(stamp)), board.stamp)
-            self._keep_frame(key, cached)
-        return cached
-
-    def _keep_frame(self, key: tuple[Any, ...], frame: object) -> None:
-        if len(self._frames) >= _FRAMES_KEPT:
-            del self._frames[next(iter(self._frames))]
-        self._frames[key] = frame
-
     async def commits_after(self, version: int, limit: int) -> list[Commit] | None:
         """The commits from after `version` to what is this session's head at the call.
 
@@ -253,27 +174,7 @@ class Session:
         """Wake `follower` at every change from now on; raises what ended the session."""
         if self.ended is not None:
             raise self.ended
-        self._followers[follower] = None
-
-    def unfollow(self, follower: Follower) -> None:
-        """Stop waking it."""
-        self._followers.pop(follower, None)
-
-    def followers(self) -> Iterator[Follower]:
-        """Those who follow now."""
-        return iter(tuple(self._followers))
-
-    def wake_followers(self) -> None:
-        """Something that followers read has changed: wake them once in the loop's next turn,
-        whatever else changes in this one."""
-        if not self._waking:
-            self._waking = True
-            self._loop.call_soon(self._wake_followers)
-
-    def _wake_followers(self) -> None:
-        self._waking = False
-        for follower in self._followers:
-            follower.wake()
+        self.fanout.follow(follower)
 
     # The write path -------------------------------------------------------------------------------
 
@@ -359,7 +260,7 @@ class Session:
         self._inbox.refuse(error)
         for seen in self._refreshing:
             seen.set()
-        for follower in self.followers():
+        for follower in self.fanout.followers():
             follower.end(error)
         self._wakeup.set()
 
@@ -543,9 +444,8 @@ class Session:
         return Older(after, [self.type.decode(commit.operation) for commit in commits])
 
     def _advanced(self) -> None:
-        self._frames.clear()
-        self._packed.clear()
+        self.fanout.forget_frames()
         self.last_progress = self._loop.time()
         self._known_head = max(self._known_head, self.version)
-        self.wake_followers()
+        self.fanout.wake_followers()
         self._progressed(self)

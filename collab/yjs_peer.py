@@ -105,7 +105,7 @@ class YjsPeer(Peer[Heard, bytes]):
     def _leave(self) -> None:
         gone = [self._withdraw(client) for client in self._own]
         if any(gone):
-            self._session.wake_followers()
+            self._session.fanout.wake_followers()
 
     def _withdraw(self, client: int) -> bool:
         """Take the client's awareness away, with the clock after its last: so all accept it."""
@@ -203,7 +203,7 @@ class YjsPeer(Peer[Heard, bytes]):
         first, self._introduced = not self._introduced, True
         changed = [self._show_one(entry, introduces=first) for entry in entries]
         if any(changed):
-            self._session.wake_followers()
+            self._session.fanout.wake_followers()
 
     def _show_one(self, entry: AwarenessEntry, *, introduces: bool) -> bool:
         board = self._session.presence
@@ -242,7 +242,7 @@ class YjsPeer(Peer[Heard, bytes]):
         if wait:
             asyncio.get_running_loop().call_later(wait, self._renew)
         else:
-            self._session.wake_followers()
+            self._session.fanout.wake_followers()
 
     def _change(self, entry: AwarenessEntry, shown: int) -> bool:
         """What the client says of itself is newer than what is shown, unless it is the same."""
@@ -315,7 +315,7 @@ class YjsPeer(Peer[Heard, bytes]):
         self.wake()
 
     def _stream(self) -> bytes:
-        run = self._session.frame_after(self.cursor, self._encode)
+        run = self._session.fanout.frame_after(self.cursor, self._encode)
         if run is None:
             self.cursor = self._session.version
             everything = YJS.update_since(self._session.state, None)
@@ -324,7 +324,7 @@ class YjsPeer(Peer[Heard, bytes]):
         return frame
 
     def _awareness(self) -> list[bytes]:
-        told, self._presence_cursor = self._session.presence_after(
+        told, self._presence_cursor = self._session.fanout.presence_after(
             self._presence_cursor, encode_awareness
         )
         return self._tell(*told)

@@ -13,8 +13,9 @@ from functools import lru_cache
 from starlette.datastructures import State
 
 from collab.authorizer import Standing
+from collab.fanout import Outlet
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.peer import Disconnected, Outlet, Wire
+from collab.peer import Disconnected, Wire
 from collab.protocols import hocuspocus
 from collab.wakeup import Wakeup
 from collab.web.framing import binary_frame

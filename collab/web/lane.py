@@ -28,12 +28,24 @@ class Lane:
     `taken` is called whenever something that waited has been taken.
     """
 
-    __slots__ = ("_heard", "_loop", "_take", "_taken", "_waiter", "_waiting", "open", "paused")
+    __slots__ = (
+        "_heard",
+        "_loop",
+        "_paused",
+        "_take",
+        "_taken",
+        "_waiter",
+        "_waiting",
+        "transport",
+        "write",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, taken: Callable[[], None]) -> None:
-        self.open: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         """What frames are written to, from the handshake's end to the connection's."""
-        self.paused = False
+        self.write: Callable[[bytes], object] | None = None
+        """What sends whole frames; None unless nothing written before waits for the other side."""
+        self._paused = False
         self._loop = loop
         self._taken: Callable[[], None] | None = taken
         self._waiting: list[Any] = []  # short, and a deque takes 700 bytes
@@ -43,17 +55,24 @@ class Lane:
 
     def lost(self) -> None:
         """The connection is over; what has arrived can still be taken."""
-        self.open = None
+        self.shut()
         self._taken = None
 
     # Writing --------------------------------------------------------------------------------------
 
-    def outlet(self) -> Callable[[bytes], object] | None:
-        """What sends whole frames; None unless nothing written before waits for the other side."""
-        transport = self.open
-        if transport is None or self.paused or transport.is_closing():
-            return None
-        return transport.write
+    def open(self, transport: asyncio.Transport) -> None:
+        """From now on frames may be written."""
+        self.transport = transport
+        self.pause(self._paused)
+
+    def shut(self) -> None:
+        """No frames may be written any more."""
+        self.transport = self.write = None
+
+    def pause(self, paused: bool) -> None:
+        """What has been written waits for the other side, or does so no more."""
+        self._paused = paused
+        self.write = None if paused or self.transport is None else self.transport.write
 
     # Hearing --------------------------------------------------------------------------------------
 

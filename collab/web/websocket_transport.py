@@ -65,12 +65,12 @@ class WebSocketTransport(WebSocketReading):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.lane.paused = True
+        self.lane.pause(True)
         self.stall.start()
 
     def resume_writing(self) -> None:
         self.stall.stop()
-        self.lane.paused = False
+        self.lane.pause(False)
         super().resume_writing()
         pong, self.withheld_pong, self.withheld_pongs = self.withheld_pong, b"", 0
         if pong and not self.ended and not self.transport.is_closing():
@@ -93,7 +93,7 @@ class WebSocketTransport(WebSocketReading):
             self.schedule_ping()
         else:
             self.ended = True
-            self.lane.open = None
+            self.lane.shut()
             super().keepalive_timeout()
 
     # Writing and closing ---------------------------------------------------------------------
@@ -104,10 +104,10 @@ class WebSocketTransport(WebSocketReading):
             raise ClientDisconnected
         await super().send(message)
         if self.close_sent:
-            self.lane.open = None
+            self.lane.shut()
             self._balance_reading()
         elif message["type"] == "websocket.accept" and self.handshake_complete:
-            self.lane.open = self.transport
+            self.lane.open(self.transport)
             del self.request, self.response  # 4 KB of headers, which are in the scope too
 
     def shutdown(self) -> None:
@@ -127,7 +127,7 @@ class WebSocketTransport(WebSocketReading):
         if self.ended:
             return
         self.ended = self.close_sent = True
-        self.lane.open = None
+        self.lane.shut()
         self.stop_keepalive()
         self._drop_unread()
         if self.transport.is_closing():

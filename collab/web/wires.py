@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from collab.connection import Connection
 from collab.errors import CollabError, TooManyConnections, WrongFrameKind
-from collab.peer import Disconnected, Outlet, Wire, no_outlet
+from collab.fanout import Outlet
+from collab.peer import NO_OUTLET, Disconnected, Wire
 from collab.settings import Settings
 from collab.web import problems
 from collab.web.closing import close_code, close_reason
@@ -46,12 +47,12 @@ class _SocketWire:
     @property
     def outlet(self) -> Outlet:
         lane = self._lane
-        return no_outlet if lane is None else lane.outlet
+        return NO_OUTLET if lane is None else lane
 
     @property
     def waiting_bytes(self) -> int | None:
         lane = self._lane
-        transport = None if lane is None else lane.open
+        transport = None if lane is None else lane.transport
         return None if transport is None else transport.get_write_buffer_size()
 
     async def _hear(self, take: Callable[[Any], bool], kind: type, refusal: str) -> None:
@@ -86,7 +87,7 @@ class TextWire(_SocketWire, Wire[str, str]):
         await self._hear(take, str, _TEXT_ONLY)
 
     async def send(self, frame: str) -> None:
-        write = self.outlet()
+        write = self.outlet.write
         if write is not None:
             write(_text(frame))
         else:
@@ -110,7 +111,7 @@ class BinaryWire(_SocketWire, Wire[bytes, bytes]):
         await self._hear(take, bytes, _BINARY_ONLY)
 
     async def send(self, frame: bytes) -> None:
-        write = self.outlet()
+        write = self.outlet.write
         if write is not None:
             write(_binary(frame))
         else:

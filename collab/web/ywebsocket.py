@@ -13,7 +13,8 @@ from starlette.websockets import WebSocket
 
 from collab.connection import Connection
 from collab.errors import CollabError, Quarantined
-from collab.peer import Outlet, Wire
+from collab.fanout import Outlet
+from collab.peer import Wire
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
 from collab.registry import Registry

@@ -64,7 +64,7 @@ class Nodes:
         session = self.sessions[at]
         session.presence.put(Presence(author, None, "here", 0), self)
         session.messages.post(Message(author, None, "hello", 5))
-        session.wake_followers()
+        session.fanout.wake_followers()
 
     async def flow(self, seconds: float = BACK_SECONDS) -> None:
         """Return when commits, presence and messages go both ways."""

@@ -102,7 +102,7 @@ class Room:
                 self.ended[connection] = error
 
         self._tasks.start_soon(run)
-        await until(lambda: peer in self.session.followers())
+        await until(lambda: peer in self.session.fanout.followers())
         return wire
 
 

@@ -46,12 +46,12 @@ def shown(session: Session) -> dict[str, Any]:
 
 def put(session: Session, author: str, state: object, owner: object = "peer") -> None:
     session.presence.put(Presence(author, None, state, 0), owner)
-    session.wake_followers()
+    session.fanout.wake_followers()
 
 
 def remove(session: Session, author: str, owner: object = "peer") -> bool:
     removed = session.presence.remove(author, owner)
-    session.wake_followers()
+    session.fanout.wake_followers()
     return removed
 
 
@@ -243,7 +243,7 @@ async def test_a_message_goes_to_the_other_node_once_and_does_not_come_back() ->
         here.messages.post(Message("ada", "u", msgspec.Raw(b'{"a":1}'), 7))
         here.messages.post(Message("ada", "u", "a text", 6))
         here.messages.post(Message("ada", "u", None, 0))
-        here.wake_followers()
+        here.fanout.wake_followers()
         await until(lambda: there.messages.count == 3, A_MOMENT)
         await anyio.sleep(12)
         assert (here.messages.count, there.messages.count) == (3, 3)

@@ -24,8 +24,9 @@ from collab.errors import (
     TooManyEdits,
     TooMuchPresence,
 )
+from collab.fanout import Outlet
 from collab.native_peer import NativePeer
-from collab.peer import Disconnected, Outlet, Wire
+from collab.peer import Disconnected, Wire
 from collab.presence import with_name
 from collab.protocols import native
 from collab.registry import Registry
@@ -73,9 +74,10 @@ class Line(Wire[str, str]):
 
     @property
     def outlet(self) -> Outlet:
-        return self._open
+        return self
 
-    def _open(self) -> Callable[[bytes], object] | None:
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
         state = self._down_in.statistics()
         room = state.current_buffer_used < state.max_buffer_size
         return self._write if self.direct and room else None
@@ -483,7 +485,7 @@ async def test_a_client_that_sends_ahead_is_not_read_meanwhile() -> None:
 async def test_a_right_that_changes_is_told_in_place() -> None:
     async with room() as made:
         ada = await made.join(ADA)
-        [peer] = made.session().followers()
+        [peer] = made.session().fanout.followers()
         assert isinstance(peer, NativePeer)
         peer.change_access(Access.READ)
         assert await ada.next(native.AccessChange) == native.AccessChange("read")
@@ -514,7 +516,7 @@ async def test_an_edit_that_waits_when_the_right_ends_is_told_why(
         bob = await made.join(BOB)
         ada = made.dial(ADA, window=0)
         await ada.next(native.Welcome)
-        *_, peer = made.session().followers()  # the newest
+        *_, peer = made.session().fanout.followers()  # the newest
         made.store.hold()
         ada.submit(1, 0, insert("a"))
         await made.store.held.wait()

@@ -177,7 +177,7 @@ async def test_a_node_that_has_it_not_open_tells_who_is_there_and_passes_message
     async with two_nodes() as nodes:
         session = nodes.sessions[0]
         session.presence.put(Presence("ada", "Ada", "here", 0), "peer")
-        session.wake_followers()
+        session.fanout.wake_followers()
         async with open_memory(nodes.ether) as bus, node(nodes.store, bus) as third:
             await settled()
             catalog = Catalog(nodes.store, third, settings())

@@ -250,7 +250,7 @@ async def test_a_frame_is_encoded_once_for_all_with_the_same_cursor() -> None:
     async with node(store) as registry, registry.open("doc") as session:
         for seq in (1, 2):
             await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
-        frames = [session.frame_after(0, encode) for _ in range(3)]
+        frames = [session.fanout.frame_after(0, encode) for _ in range(3)]
         assert len(encoded) == 1
         assert all(frame is frames[0] for frame in frames)
         assert frames[0] is not None
@@ -263,7 +263,7 @@ async def test_a_cursor_below_the_tail_has_no_frame() -> None:
     async with node(store, tail_commits=4) as registry, registry.open("doc") as session:
         for seq in range(1, 11):
             await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
-        assert session.frame_after(0, versions) is None
+        assert session.fanout.frame_after(0, versions) is None
         commits = await session.commits_after(0, 100)
         assert versions(commits) == tuple(range(1, 11))
         assert await session.commits_after(0, 9) is None
@@ -375,8 +375,8 @@ async def test_frames_for_readers_that_are_behind_do_not_pile_up() -> None:
         for seq in range(1, 101):
             await session.edit(edit(session, "ada", seq, seq - 1, insert("a")), allowed)
         for cursor in range(100):
-            session.frame_after(cursor, versions_of)
-        assert len(session._frames) <= 16
+            session.fanout.frame_after(cursor, versions_of)
+        assert len(session.fanout._frames) <= 16
 
 
 def versions_of(commits: Sequence[Commit]) -> tuple[int, ...]:

@@ -21,8 +21,9 @@ from collab.errors import (
     TooMuchPresence,
     WrongType,
 )
+from collab.fanout import Outlet
 from collab.hocuspocus_peer import HocuspocusPeer
-from collab.peer import Disconnected, Outlet, Wire
+from collab.peer import Disconnected, Wire
 from collab.presence import Presence
 from collab.protocols import hocuspocus, lib0, ywebsocket
 from collab.protocols.ywebsocket import AwarenessEntry
@@ -68,9 +69,10 @@ class Line(Wire[Heard, bytes]):
 
     @property
     def outlet(self) -> Outlet:
-        return self._open
+        return self
 
-    def _open(self) -> Callable[[bytes], object] | None:
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
         state = self._down_in.statistics()
         room = state.current_buffer_used < state.max_buffer_size
         return self._write if self.direct and room else None
@@ -270,7 +272,7 @@ async def test_a_right_that_changes_is_told_and_counts_at_once() -> None:
         editor, ada, tiptap = Editor(), made.dial(), made.dial(HocuspocusPeer)
         await ada.next(ywebsocket.SyncStep1)
         await tiptap.next(ywebsocket.SyncStep1)
-        for peer in made.session().followers():
+        for peer in made.session().fanout.followers():
             assert isinstance(peer, YjsPeer)
             peer.change_access(Access.READ)
         denial = await ada.next(ywebsocket.AuthDenied)
@@ -279,7 +281,7 @@ async def test_a_right_that_changes_is_told_and_counts_at_once() -> None:
         assert await tiptap.frame() == readonly
         ada.say(editor.type("a"))
         assert (await ada.next(ywebsocket.AuthDenied)).reason.startswith("not_allowed: ")
-        for peer in made.session().followers():
+        for peer in made.session().fanout.followers():
             assert isinstance(peer, YjsPeer)
             peer.change_access(Access.WRITE)
         await ada.next(ywebsocket.SyncStep1)  # what was refused is asked for
@@ -304,7 +306,7 @@ async def test_a_provider_is_asked_once_for_each_refusal_that_it_counts_as_unsav
         ada.say(ywebsocket.SyncStep2(editor.doc.get_update()))
         for _ in range(4):
             assert await ada.frame() == b"\x08\x00"
-        [peer] = made.session().followers()
+        [peer] = made.session().fanout.followers()
         assert isinstance(peer, HocuspocusPeer)
         peer.change_access(Access.WRITE)
         for _ in range(4):
@@ -326,7 +328,7 @@ async def test_what_is_asked_for_again_and_refused_again_is_owed_once() -> None:
         await ada.next(ywebsocket.SyncStep1)
         ada.say(editor.type("a"))
         assert await ada.frame() == b"\x08\x00"
-        [peer] = made.session().followers()
+        [peer] = made.session().fanout.followers()
         assert isinstance(peer, HocuspocusPeer)
         peer.change_access(Access.WRITE)
         await ada.next(ywebsocket.SyncStep1)
@@ -452,7 +454,7 @@ async def test_what_a_provider_repeats_of_others_does_not_count_as_its_own() -> 
         for clock in range(40):  # ten times what one may send
             shown = Presence("77", None, msgspec.Raw(b'{"x":%d}' % clock), clock, clocked=True)
             made.session().presence.put(shown, crowd)
-            made.session().wake_followers()
+            made.session().fanout.wake_followers()
             told = await ada.next(ywebsocket.Awareness)
             ada.say(ywebsocket.Awareness(told.entries))
         ada.say(ywebsocket.Awareness((AwarenessEntry(1, 9, '{"x":"still here"}'),)))

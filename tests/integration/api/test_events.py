@@ -85,7 +85,7 @@ async def test_presence_and_messages_come_too(server: Server) -> None:
     async with events(server, "a") as stream, server.registry.open("a") as session:
         await stream.event()
         session.presence.put(Presence("peer", "bob", {"at": 1}, 1), session)
-        session.wake_followers()
+        session.fanout.wake_followers()
         presence = await stream.event()
         assert (presence.kind, presence.id) == ("presence", None)
         assert presence.data["peers"][0]["state"] == {"at": 1}
@@ -196,8 +196,8 @@ async def test_a_document_is_let_go_when_its_readers_have_left(server: Server) -
         await stream.event()
         session = server.registry.opened("a")
         assert session is not None
-        assert len(list(session.followers())) == 1
-    assert list(session.followers()) == []
+        assert len(list(session.fanout.followers())) == 1
+    assert list(session.fanout.followers()) == []
 
 
 async def test_a_stream_ends_with_its_token(server: Server) -> None:

@@ -154,18 +154,26 @@ class Sink(asyncio.Transport):
 
 async def test_frames_are_written_while_the_connection_is_open_and_takes_them() -> None:
     lane, sink = Connection().lane, Sink()
-    told = [lane.outlet()]
-    lane.open = sink
-    write = lane.outlet()
-    assert write is not None
-    write(b"frame")
-    assert sink.written == b"frame"
-    lane.paused = True
-    told.append(lane.outlet())
-    lane.paused = False
-    sink.closing = True
-    told.append(lane.outlet())
-    sink.closing = False
+    told = [lane.write]
+    lane.open(sink)
+    for frame in (b"one ", b"two"):
+        assert lane.write is not None
+        lane.write(frame)
+        lane.pause(True)
+        told.append(lane.write)
+        lane.pause(False)
+    assert sink.written == b"one two"
     lane.lost()
-    told.append(lane.outlet())
-    assert told == [None, None, None, None]
+    told.append(lane.write)
+    lane.pause(False)
+    told.append(lane.write)
+    assert told == [None] * 5
+
+
+async def test_a_lane_that_is_paused_when_it_opens_takes_nothing_yet() -> None:
+    lane = Connection().lane
+    lane.pause(True)
+    lane.open(Sink())
+    assert lane.write is None
+    lane.pause(False)
+    assert lane.write is not None
