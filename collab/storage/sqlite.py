@@ -1,7 +1,7 @@
 """The store in one SQLite file, for one server process.
 
 Two threads do the work: one writes, one reads, and reading never waits for writing. Knows neither
-sessions nor queries: those are in `sqlite_queries`,
+sessions nor queries: those are in `sqlite_queries`, `sqlite_append`,
 `sqlite_past`, `sqlite_versions`, `sqlite_rewriting`
 and `sqlite_grants`.
 """
@@ -33,6 +33,7 @@ from collab.storage import sqlite_past as past_queries
 from collab.storage import sqlite_queries as queries
 from collab.storage import sqlite_rewriting as rewriting
 from collab.storage import sqlite_versions as version_queries
+from collab.storage.sqlite_append import append, prepare_to_append
 from collab.storage.sqlite_file import claimed, connect, located, prepare
 from collab.storage.worker import Worker, open_worker
 from collab.words import (
@@ -78,7 +79,7 @@ class SqliteStore:
     async def append(self, batches: Sequence[Append]) -> list[AppendResult]:
         if not batches:
             return []
-        return await self._writer.write(lambda sql: queries.append(sql, batches))
+        return await self._writer.write(lambda sql: append(sql, batches))
 
     async def read(
         self, id: str, epoch: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
@@ -193,6 +194,7 @@ async def open_sqlite(path: str | os.PathLike[str]) -> AsyncIterator[SqliteStore
     with claimed(file):
         await run_sync(prepare, file)
         writing = await run_sync(connect, file)
+        await run_sync(prepare_to_append, writing)
         async with open_worker("collab-sqlite-writer", writing) as writer:
             reading = await run_sync(partial(connect, file, read_only=True))
             async with open_worker("collab-sqlite-reader", reading) as reader:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collab.errors import DocumentBroken, DocumentExists, DocumentNotFound
-from collab.storage import Append, AppendResult, Loaded, NewDocument
+from collab.storage import Loaded, NewDocument
 from collab.storage.contract import (
     check_cursor,
     check_first_commits,
@@ -20,35 +20,17 @@ from collab.storage.contract import (
     decode_credits,
     decode_metadata,
     decode_retention,
-    encode_credits,
     encode_metadata,
     encode_retention,
     end_of_prefix,
-    is_run,
 )
+from collab.storage.sqlite_append import add_commits
 from collab.storage.sqlite_file import transaction
 from collab.words import Commit, Document, Retention, Snapshot
 
 SNAPSHOTS_KEPT = 2
 
-# What the values of one document can be refused with; anything else is the database's trouble.
-_REFUSALS = (
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    sqlite3.InterfaceError,
-    OverflowError,
-    UnicodeEncodeError,
-)
-
 _ROW = "key, id, type, epoch, version, floor, created, updated, metadata, retention"
-_MOVE_HEAD = """
-    UPDATE documents SET version = ?, updated = max(updated, ?)
-    WHERE id = ? AND epoch = ? AND version = ? AND NOT deleted RETURNING key
-"""
-_IS_THERE = "SELECT 1 FROM documents WHERE id = ? AND epoch = ? AND NOT deleted"
-_ADD_COMMIT = """
-    INSERT INTO commits (document, version, time, credits, operation) VALUES (?, ?, ?, ?, ?)
-"""
 _ABOVE = "SELECT 1 FROM commits WHERE document = ? AND version > ? LIMIT 1"
 _LENGTHS = (
     "SELECT length(operation) FROM commits"
@@ -125,13 +107,6 @@ def _commits(sql: sqlite3.Connection, key: int, after: int, until: int) -> list[
     return commits
 
 
-def add_commits(sql: sqlite3.Connection, key: int, commits: Sequence[Commit]) -> None:
-    sql.executemany(
-        _ADD_COMMIT,
-        [(key, c.version, c.time, encode_credits(c.credits), c.operation) for c in commits],
-    )
-
-
 def create(
     sql: sqlite3.Connection, document: NewDocument, commits: Sequence[Commit], revive: bool
 ) -> Document:
@@ -188,42 +163,6 @@ def newest_snapshot(sql: sqlite3.Connection, key: int, until: int) -> Snapshot |
         return None
     version, time, content, names = row
     return Snapshot(version, time, blob(content), blob(names))
-
-
-def append(sql: sqlite3.Connection, batches: Sequence[Append]) -> list[AppendResult]:
-    """Refusals are rare: only when there is one is every document given a savepoint of its own."""
-    try:
-        with transaction(sql):
-            return [_append_one(sql, batch) for batch in batches]
-    except _REFUSALS:
-        with transaction(sql):
-            return [_append_guarded(sql, batch) for batch in batches]
-
-
-def _append_guarded(sql: sqlite3.Connection, batch: Append) -> AppendResult:
-    sql.execute("SAVEPOINT one")
-    try:
-        result = _append_one(sql, batch)
-    except _REFUSALS:
-        sql.execute("ROLLBACK TO one")
-        result = AppendResult.FAILED
-    sql.execute("RELEASE one")
-    return result
-
-
-def _append_one(sql: sqlite3.Connection, batch: Append) -> AppendResult:
-    """OK, or nothing was written; whoever called rolls back what was written before it raises."""
-    place = (batch.id, batch.epoch, batch.expected_version)
-    version = batch.expected_version + len(batch.commits)
-    updated = max((commit.time for commit in batch.commits), default=0)
-    moved = sql.execute(_MOVE_HEAD, (version, updated, *place)).fetchall()
-    if not moved:
-        there = sql.execute(_IS_THERE, place[:2]).fetchone()
-        return AppendResult.CONFLICT if there else AppendResult.GONE
-    if not is_run(batch.commits, batch.expected_version):
-        raise sqlite3.IntegrityError("commits that are not numbered from the head on")
-    add_commits(sql, moved[0][0], batch.commits)
-    return AppendResult.OK
 
 
 def read(
