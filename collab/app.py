@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from collab import __version__, inspection, scrape
 from collab.blames import Blames
@@ -57,7 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.drain = registry.drain
                 yield
 
-    app = FastAPI(
+    app = Application(
         title="collab",
         version=__version__,
         summary="Collaborative documents: one ordered, durable log each, edited live by many.",
@@ -76,6 +78,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ywebsocket.install(app)
     hocuspocus.install(app)
     return app
+
+
+class Application(FastAPI):
+    """FastAPI, whose websockets go straight to their routes: its middleware and ours are for HTTP,
+    and each layer would be kept in memory for as long as a connection lives."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if scope["type"] != "websocket":
+            return super().__call__(scope, receive, send)
+        scope["app"] = self
+        return self.router(scope, receive, send)
 
 
 @asynccontextmanager

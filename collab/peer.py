@@ -97,6 +97,38 @@ class Wire(Protocol[Heard, Said]):
 class Peer(ABC, Generic[In, Out]):
     """A connection that may read the document. `run` serves it."""
 
+    # There is one for every reader, and a dict of so many names is four times as large.
+    __slots__ = (
+        "_began",
+        "_clock",
+        "_cursor",
+        "_edits",
+        "_ending",
+        "_failure",
+        "_greeted",
+        "_idle",
+        "_listening",
+        "_may_read",
+        "_message_cursor",
+        "_outbox",
+        "_outlet",
+        "_pack",
+        "_presence_cursor",
+        "_scope",
+        "_session",
+        "_settings",
+        "_signals",
+        "_step",
+        "_unanswered",
+        "_wakeup",
+        "_wire",
+        "access",
+        "author",
+        "connection",
+        "name",
+        "user",
+    )
+
     PROTOCOL: ClassVar[str]
     """What the inspector calls it."""
     MAX_UNANSWERED: ClassVar[int] = 64

@@ -36,7 +36,7 @@ from collab.settings import Settings
 from collab.web.admission import admit, token_of
 from collab.web.channel import Backlog, Channel
 from collab.web.connections import Connections
-from collab.web.wires import BinaryWire, converse
+from collab.web.wires import BinaryWire, converse, route
 from collab.web.ywebsocket import SUBPROTOCOL
 from collab.words import Access
 from collab.yjs_peer import Heard
@@ -266,4 +266,4 @@ async def hocuspocus_socket(websocket: WebSocket) -> None:
 
 def install(app: FastAPI) -> None:
     """Add the endpoint."""
-    app.router.add_websocket_route("/hocuspocus", hocuspocus_socket, "hocuspocus")
+    app.router.routes.append(route("/hocuspocus", hocuspocus_socket, "hocuspocus"))

@@ -21,7 +21,7 @@ from collab.registry import Registry
 from collab.settings import Settings
 from collab.web.admission import admit, token_of
 from collab.web.connections import Connections
-from collab.web.wires import TextWire, converse
+from collab.web.wires import TextWire, converse, route
 from collab.words import Access, check_client_id, check_document_id
 
 # Types that are edited over this protocol.
@@ -103,6 +103,5 @@ async def _hello(wire: Wire[str, str], seconds: float) -> native.Hello:
 
 
 def install(app: FastAPI) -> None:
-    """Add the endpoint, as a bare route: it takes no dependencies, and each connection would keep
-    what FastAPI makes for them."""
-    app.router.add_websocket_route("/v1/documents/{id:path}/socket", document_socket, "socket")
+    """Add the endpoint."""
+    app.router.routes.append(route("/v1/documents/{id:path}/socket", document_socket, "socket"))

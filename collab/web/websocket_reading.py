@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
 from collab.errors import FrameTooLarge
@@ -53,6 +53,11 @@ class _Parser(ServerProtocol):
         self.debug = False
         self.max_bytes = max_bytes
 
+    def forget_handshake(self) -> None:
+        """Parse frames from now on, with nothing kept of the request, which is in the scope."""
+        self.parser = Protocol.parse(self)
+        next(self.parser)
+
     def fail(self, code: int, reason: str = "") -> None:
         if code == CloseCode.MESSAGE_TOO_BIG:
             reason = close_reason(
@@ -65,6 +70,25 @@ class _Parser(ServerProtocol):
 
 class WebSocketReading(WebSocketsSansIOProtocol):
     """uvicorn's protocol class, with its own reading."""
+
+    conn: _Parser
+
+    # Beside uvicorn's own attributes, which then fit into a dict of half the size.
+    __slots__ = (
+        "continued",
+        "ended",
+        "fragments",
+        "head",
+        "heard_at",
+        "lane",
+        "max_bytes",
+        "max_queued_pongs",
+        "parsing",
+        "rest",
+        "unread",
+        "withheld_pong",
+        "withheld_pongs",
+    )
 
     def __init__(
         self,

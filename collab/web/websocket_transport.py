@@ -40,6 +40,8 @@ class WebSocketTransport(WebSocketReading):
     at most, and its user's connections are counted.
     """
 
+    __slots__ = ("stall", "stall_seconds")
+
     def __init__(
         self,
         config: TransportConfig,
@@ -109,6 +111,7 @@ class WebSocketTransport(WebSocketReading):
         elif message["type"] == "websocket.accept" and self.handshake_complete:
             self.lane.open(self.transport)
             del self.request, self.response  # 4 KB of headers, which are in the scope too
+            self.conn.forget_handshake()
 
     def shutdown(self) -> None:
         if self.close_sent or not self.handshake_complete:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from starlette.types import Message
+from starlette.routing import WebSocketRoute
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from collab.connection import Connection
@@ -133,6 +134,17 @@ def _text(frame: str) -> bytes:
 
 def _binary(frame: bytes) -> bytes:
     return _kept_binary(frame) if len(frame) <= KEPT_BYTES else binary_frame(frame)
+
+
+def route(path: str, serve: Callable[[WebSocket], Awaitable[None]], name: str) -> WebSocketRoute:
+    """A bare route: `serve` takes no dependencies and lets nothing out that has to be answered, and
+    each connection would keep what FastAPI and Starlette make for both."""
+
+    class Endpoint:
+        def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return serve(WebSocket(scope, receive, send))
+
+    return WebSocketRoute(path, Endpoint(), name=name)
 
 
 async def converse(

@@ -22,7 +22,7 @@ from collab.web.admission import admit, token_of
 from collab.web.closing import close_code
 from collab.web.connections import Connections
 from collab.web.trials import is_tried, tried
-from collab.web.wires import BinaryWire, converse
+from collab.web.wires import BinaryWire, converse, route
 from collab.words import Access
 from collab.yjs_peer import Heard, YjsPeer
 
@@ -128,4 +128,4 @@ def _code(error: CollabError) -> int:
 
 def install(app: FastAPI) -> None:
     """Add the endpoint."""
-    app.router.add_websocket_route("/yjs/{id:path}", yjs_socket, "yjs")
+    app.router.routes.append(route("/yjs/{id:path}", yjs_socket, "yjs"))
