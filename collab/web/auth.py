@@ -17,6 +17,8 @@ Without any key (development mode, this machine only) everyone may write everyth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from time import time
 from typing import Any, Final
 
 import jwt
@@ -40,6 +42,34 @@ from collab.words import ANY, API_USERS, Access
 
 EVERYONE: Final = Principal(None, None, (("*", Access.WRITE),))
 
+_PROVEN_KEPT: Final = 1000
+_PROVEN_LENGTH: Final = 2048
+
+
+class _Proven:
+    """Tokens that our own secret has signed, so that whoever comes back, or opens another document,
+    is not proved again: as long as they hold the answer is the same. Keeps no token."""
+
+    def __init__(self) -> None:
+        self._principals: dict[bytes, Principal] = {}  # the newest last
+
+    def find(self, token: str) -> Principal | None:
+        """Whom it stands for; None if that is to be found out."""
+        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        principal = self._principals.get(digest)
+        if principal is None or principal.expires is None or time() * 1000 < principal.expires:
+            return principal
+        del self._principals[digest]
+        return None
+
+    def keep(self, token: str, principal: Principal) -> None:
+        """It has been proved; a long one is proved each time."""
+        if len(token) > _PROVEN_LENGTH:
+            return
+        if len(self._principals) >= _PROVEN_KEPT:
+            del self._principals[next(iter(self._principals))]
+        self._principals[sha256(token.encode("utf-8", "surrogatepass")).digest()] = principal
+
 
 class Authenticator:
     """Turns a token into a Principal, as the settings say. Raises ConfigurationError."""
@@ -58,6 +88,7 @@ class Authenticator:
         self._api_keys = () if api_keys is None else read_api_keys(api_keys.get_secret_value())
         self._issuer = settings.issuer
         self._audience = settings.audience
+        self._proven = _Proven()
 
     async def authenticate(self, token: str | None) -> Principal:
         """Who a token stands for.
@@ -74,15 +105,17 @@ class Authenticator:
         holder = holder_of(self._api_keys, token)
         if holder is not None:
             return Principal(f"{API_USERS}{holder}", holder, (("*", Access.ADMIN),))
-        for key in await self._keys_for(token):
+        principal = self._proven.find(token)
+        if principal is not None:
+            return principal
+        checking = await self._keys_for(token)
+        for key in checking:
             claims = self._claims(token, key)
             if claims is not None:
-                user = _text(claims, "sub")
-                if user == ANY:
-                    raise NotSignedIn(f"the token's `sub` is {ANY}, which stands for everybody")
-                if user is not None and user.startswith(API_USERS):
-                    raise NotSignedIn(f"the token's `sub` begins with {API_USERS}, as API keys' do")
-                return Principal(user, _text(claims, "name"), _rights(claims), _expires(claims))
+                principal = _principal(claims)
+                if checking is self._secret:  # the keys of others may be withdrawn
+                    self._proven.keep(token, principal)
+                return principal
         raise _no_token()
 
     async def _keys_for(self, token: str) -> Sequence[CheckingKey]:
@@ -146,6 +179,15 @@ def _check_secret(secret: bytes) -> None:
             "COLLAB_SECRET_KEY is a public or private key pair's text, which everyone may know: "
             "set it to a long random text"
         ) from None
+
+
+def _principal(claims: Mapping[str, Any]) -> Principal:
+    user = _text(claims, "sub")
+    if user == ANY:
+        raise NotSignedIn(f"the token's `sub` is {ANY}, which stands for everybody")
+    if user is not None and user.startswith(API_USERS):
+        raise NotSignedIn(f"the token's `sub` begins with {API_USERS}, as API keys' do")
+    return Principal(user, _text(claims, "name"), _rights(claims), _expires(claims))
 
 
 def _text(claims: Mapping[str, Any], claim: str) -> str | None:

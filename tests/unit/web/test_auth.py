@@ -21,6 +21,7 @@ from collab.errors import ConfigurationError, NotSignedIn, Unavailable
 from collab.rights import Principal
 from collab.settings import load_settings
 from collab.tokens import MAX_PATTERNS, MAX_TOKEN_LENGTH
+from collab.web import auth
 from collab.web.auth import Authenticator, bearer
 from collab.words import Access
 from tests.unit.web.key_pairs import KeyPair, key_set, pair
@@ -168,6 +169,69 @@ async def test_a_token_holds_until_it_expires() -> None:
     assert (ada.user, ada.expires) == ("a", (now + 60) * 1000)
     assert await refused(token(exp=now - 1)) == "the token has expired"
     assert await refused(token(nbf=now + 60)) == "the token is not valid yet"
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signatures were checked."""
+    checked: list[str] = []
+    decode = jwt.decode
+
+    def watched(sent: str, *args: Any, **kwargs: Any) -> Any:
+        checked.append(sent)
+        return decode(sent, *args, **kwargs)
+
+    monkeypatch.setattr(jwt, "decode", watched)
+    return checked
+
+
+async def test_a_token_is_proved_once_and_ends_all_the_same(
+    checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time())
+    authenticator = Authenticator(load_settings(secret_key=KEY))
+    ends, lasts = token(sub="ann", exp=now + 100), token(sub="ben")
+    for _ in range(3):
+        assert (await authenticator.authenticate(ends)).user == "ann"
+        assert (await authenticator.authenticate(lasts)).user == "ben"
+    assert checks == [ends, lasts]
+    monkeypatch.setattr(auth, "time", lambda: now + 99.9)
+    assert (await authenticator.authenticate(ends)).user == "ann"
+    assert checks == [ends, lasts]
+    monkeypatch.setattr(auth, "time", lambda: now + 100.0)
+    await authenticator.authenticate(ends)  # proved anew, by a clock that was not moved
+    assert checks == [ends, lasts, ends]
+    expired = token(sub="ann", exp=now - 1)
+    for _ in range(2):
+        assert await refused_by(authenticator, expired) == "the token has expired"
+
+
+async def test_what_is_remembered_is_bounded_and_holds_no_token(checks: list[str]) -> None:
+    authenticator = Authenticator(load_settings(secret_key=KEY))
+    long = token(sub="ann", docs={f"{number:04}": "read" for number in range(500)})
+    for _ in range(2):
+        await authenticator.authenticate(long)
+    assert checks == [long] * 2
+    for number in range(1200):
+        await authenticator.authenticate(token(sub=f"user {number}"))
+    kept = authenticator._proven._principals
+    assert len(kept) == 1000
+    assert all(len(digest) == 32 for digest in kept)
+    await authenticator.authenticate(token(sub="user 1199"))
+    assert len(checks) == 1202
+    await authenticator.authenticate(token(sub="user 0"))
+    assert len(checks) == 1203
+
+
+async def test_a_token_that_others_have_signed_is_proved_each_time(
+    tmp_path: Path, checks: list[str]
+) -> None:
+    one = pair("ES256")
+    authenticator = with_keys(tmp_path, one.told(), secret_key=KEY)
+    sent = jwt.encode({"sub": "ann"}, one.private, "ES256")
+    for _ in range(2):
+        await authenticator.authenticate(sent)
+    assert checks == [sent, sent]
 
 
 async def test_a_token_of_another_key_or_algorithm_does_not_hold() -> None:
