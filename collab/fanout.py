@@ -25,6 +25,8 @@ Pack: TypeAlias = Callable[[F], bytes]
 # One frame of the stream: enough to catch up in few, small enough to encode without a stall.
 _FRAME_COMMITS = 1000
 _FRAME_BYTES = 256 * 1024
+# How long a whole state is kept as a frame: who comes in a crowd comes within that.
+_WHOLE_SECONDS = 1.0
 # Frames kept for followers with the same cursor; readers that are behind fall into step soon.
 _FRAMES_KEPT = 16
 
@@ -104,6 +106,7 @@ class Fanout:
         self._told = self._boards()
         self._frames: dict[tuple[Any, ...], Any] = {}
         self._packed: dict[Pack[Any], tuple[int, bytes, int]] = {}
+        self._whole: tuple[int, Any] | None = None
 
     # Followers ------------------------------------------------------------------------------------
 
@@ -251,7 +254,24 @@ class Fanout:
             del self._frames[next(iter(self._frames))]
         self._frames[key] = frame
 
+    def whole(self, encode: Callable[[Any], F]) -> F:
+        """The whole committed state in one frame, encoded once for all who ask for it together.
+
+        There is one `encode` for a document's type.
+        """
+        version = self._authority.version
+        if self._whole is None or self._whole[0] != version:
+            self._whole = (version, encode(self._authority.state))
+            self._loop.call_later(_WHOLE_SECONDS, self._forget_whole, self._whole)
+        frame: F = self._whole[1]
+        return frame
+
+    def _forget_whole(self, whole: tuple[int, Any]) -> None:
+        if self._whole is whole:
+            self._whole = None
+
     def forget_frames(self) -> None:
         """There are newer commits: what was encoded is asked for no more."""
         self._frames.clear()
         self._packed.clear()
+        self._whole = None

@@ -346,12 +346,16 @@ class Peer(ABC, Generic[In, Out]):
 
     # For the protocols ----------------------------------------------------------------------------
 
+    def _send_soon(self) -> None:
+        """Let the writer's task send what is new, however long that is."""
+        self._step_out()
+        self._wakeup.set()
+
     def _put(self, frame: Out) -> None:
         """Send this frame next, before what is new."""
         if self._listening:
-            self._step_out()
             self._outbox.append(frame)
-            self._wakeup.set()
+            self._send_soon()
 
     def _check_signal(self, size: int = 0) -> None:
         """Count a presence change or a message of so many bytes; raises TooMuchPresence."""

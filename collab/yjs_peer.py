@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import anyio
 import msgspec
@@ -32,6 +32,7 @@ from collab.session import Session
 from collab.settings import Settings
 from collab.shares import Share
 from collab.types.yjs import YJS
+from collab.types.yjs_replica import EMPTY_VECTOR
 from collab.words import Access, Commit, Edit, author_of
 
 # How long one whose content was too large is not asked for it again: it would send all of it.
@@ -128,7 +129,7 @@ class YjsPeer(Peer[Heard, bytes]):
                 self._check_signal()
                 # The newest question is answered, when it can be sent: one answer is enough.
                 self._asked = YJS.check_vector(vector)
-                self.wake()
+                self._send_soon()
             case ywebsocket.SyncStep2(update=update):
                 # It has heard our step 1, so what it shows from now on it may have heard from us.
                 self._introduced = True
@@ -141,7 +142,7 @@ class YjsPeer(Peer[Heard, bytes]):
             case ywebsocket.QueryAwareness():
                 self._check_signal()
                 self._presence_cursor = -1
-                self.wake()
+                self._send_soon()
 
     def _submit(self, update: bytes, answer: Callable[[Outcome], None]) -> None:
         self._check_edit(len(update))
@@ -293,14 +294,20 @@ class YjsPeer(Peer[Heard, bytes]):
         if self._asked is not None and self._may_answer():
             vector, self._asked = self._asked, None
             self.cursor = session.version
-            missing = YJS.update_since(session.state, vector)
-            self._answer_at = self._clock() + len(missing) / _ANSWER_BYTES_PER_SECOND
-            frames.append(ywebsocket.encode(ywebsocket.SyncStep2(missing)))
+            frame = self._missing(vector)
+            self._answer_at = self._clock() + len(frame) / _ANSWER_BYTES_PER_SECOND
+            frames.append(frame)
         elif self.cursor < session.version:
             frames.append(self._stream())
         if self._presence_cursor < session.presence.stamp:
             frames += self._awareness()
         return frames
+
+    def _missing(self, vector: bytes) -> bytes:
+        """The answer to a step 1."""
+        if vector == EMPTY_VECTOR:
+            return self._session.fanout.whole(_whole)
+        return _step_2(YJS.update_since(self._session.state, vector))
 
     def _may_answer(self) -> bool:
         """Whether it is time for the next answer; otherwise the peer is woken when it is."""
@@ -312,7 +319,7 @@ class YjsPeer(Peer[Heard, bytes]):
 
     def _answer_now(self) -> None:
         self._answer_due = False
-        self.wake()
+        self._send_soon()
 
     def _stream(self) -> bytes:
         run = self._session.fanout.frame_after(self.cursor, self._encode)
@@ -332,6 +339,14 @@ class YjsPeer(Peer[Heard, bytes]):
     def _tell(self, frame: bytes, entries: int) -> list[bytes]:
         self._told_entries = min(self._told_entries + entries, _MOST_REPEATED)
         return [frame] if entries else []
+
+
+def _whole(state: Any) -> bytes:
+    return _step_2(YJS.update_since(state, None))
+
+
+def _step_2(update: bytes) -> bytes:
+    return ywebsocket.encode(ywebsocket.SyncStep2(update))
 
 
 def encode_updates(commits: Sequence[Commit]) -> bytes:

@@ -68,13 +68,23 @@ def frame_bytes(data: bytes, at: int) -> int | None:
 
 def text_frame(text: str) -> bytes:
     """The text as a server's frame."""
+    return b"".join(text_parts(text))
+
+
+def text_parts(text: str) -> tuple[bytes, bytes]:
+    """The same in two, which saves a copy of what is long."""
     payload = text.encode()
-    return _head(_FINAL_TEXT, len(payload)) + payload
+    return _head(_FINAL_TEXT, len(payload)), payload
 
 
 def binary_frame(payload: bytes) -> bytes:
     """The bytes as a server's frame."""
     return _head(_FINAL_BINARY, len(payload)) + payload
+
+
+def binary_parts(payload: bytes) -> tuple[bytes, bytes]:
+    """The same in two, which saves a copy of what is long."""
+    return _head(_FINAL_BINARY, len(payload)), payload
 
 
 def _head(first: int, size: int) -> bytes:

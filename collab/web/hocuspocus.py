@@ -265,5 +265,5 @@ async def hocuspocus_socket(websocket: WebSocket) -> None:
 
 
 def install(app: FastAPI) -> None:
-    """Add the endpoint."""
-    app.router.routes.append(route("/hocuspocus", hocuspocus_socket, "hocuspocus"))
+    """Add the endpoint, before those of HTTP, which are many."""
+    app.router.routes.insert(0, route("/hocuspocus", hocuspocus_socket, "hocuspocus"))

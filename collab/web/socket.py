@@ -103,5 +103,5 @@ async def _hello(wire: Wire[str, str], seconds: float) -> native.Hello:
 
 
 def install(app: FastAPI) -> None:
-    """Add the endpoint."""
-    app.router.routes.append(route("/v1/documents/{id:path}/socket", document_socket, "socket"))
+    """Add the endpoint, before those of HTTP, which are many."""
+    app.router.routes.insert(0, route("/v1/documents/{id:path}/socket", document_socket, "socket"))

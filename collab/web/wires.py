@@ -5,7 +5,7 @@ Owns the upgrade, the kinds of frames and the close codes. Knows no protocol.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from collab.web import problems
 from collab.web.closing import close_code, close_reason
 from collab.web.connection_log import connected, refused
 from collab.web.connections import Connections
-from collab.web.framing import binary_frame, text_frame
+from collab.web.framing import binary_frame, binary_parts, text_frame, text_parts
 from collab.web.lane import EXTENSION, Lane, LaneClosed, message_of
 from collab.web.origins import origin_allowed
 
@@ -55,6 +55,11 @@ class _SocketWire:
         lane = self._lane
         transport = None if lane is None else lane.transport
         return None if transport is None else transport.get_write_buffer_size()
+
+    def _write_parts(self, parts: Iterable[bytes]) -> None:
+        """Write a long frame, without making one piece of it. Only while `outlet` takes frames."""
+        assert self._lane is not None and self._lane.transport is not None
+        self._lane.transport.writelines(parts)
 
     async def _hear(self, take: Callable[[Any], bool], kind: type, refusal: str) -> None:
         """Hand over messages of this kind, through the lane or one by one."""
@@ -89,10 +94,12 @@ class TextWire(_SocketWire, Wire[str, str]):
 
     async def send(self, frame: str) -> None:
         write = self.outlet.write
-        if write is not None:
-            write(_text(frame))
-        else:
+        if write is None:
             await _send(self._websocket, {"type": "websocket.send", "text": frame})
+        elif len(frame) <= KEPT_BYTES:
+            write(_kept_text(frame))
+        else:
+            self._write_parts(text_parts(frame))
 
     @property
     def pack(self) -> Callable[[str], bytes]:
@@ -113,10 +120,12 @@ class BinaryWire(_SocketWire, Wire[bytes, bytes]):
 
     async def send(self, frame: bytes) -> None:
         write = self.outlet.write
-        if write is not None:
-            write(_binary(frame))
-        else:
+        if write is None:
             await _send(self._websocket, {"type": "websocket.send", "bytes": frame})
+        elif len(frame) <= KEPT_BYTES:
+            write(_kept_binary(frame))
+        else:
+            self._write_parts(binary_parts(frame))
 
     @property
     def pack(self) -> Callable[[bytes], bytes]:

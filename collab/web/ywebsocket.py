@@ -127,5 +127,5 @@ def _code(error: CollabError) -> int:
 
 
 def install(app: FastAPI) -> None:
-    """Add the endpoint."""
-    app.router.routes.append(route("/yjs/{id:path}", yjs_socket, "yjs"))
+    """Add the endpoint, before those of HTTP, which are many."""
+    app.router.routes.insert(0, route("/yjs/{id:path}", yjs_socket, "yjs"))

@@ -220,3 +220,23 @@ async def test_who_follows_no_more_is_in_no_step() -> None:
         assert reader.woken == 1
         assert reader.got == [1]
         assert not session.fanout._steps
+
+
+async def test_the_whole_state_is_encoded_once_for_a_crowd_and_not_kept() -> None:
+    async with session_of(0) as (session, _):
+        made: list[object] = []
+
+        def encode_whole(state: object) -> int:
+            made.append(state)
+            return len(made)
+
+        assert [session.fanout.whole(encode_whole) for _ in range(3)] == [1, 1, 1]
+        await commit(session)
+        assert [session.fanout.whole(encode_whole) for _ in range(2)] == [2, 2]
+        assert made[-1] is session.state
+        whole = session.fanout._whole
+        assert whole is not None
+        session.fanout._forget_whole((whole[0], None))  # the timer of one before
+        assert session.fanout.whole(encode_whole) == 2
+        session.fanout._forget_whole(whole)
+        assert session.fanout.whole(encode_whole) == 3

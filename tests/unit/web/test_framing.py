@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from collab.web.framing import binary_frame, frame_bytes, text_frame, whole_message
+from collab.web.framing import (
+    binary_frame,
+    binary_parts,
+    frame_bytes,
+    text_frame,
+    text_parts,
+    whole_message,
+)
 
 SIZES = (0, 1, 125, 126, 127, 65535, 65536, 70_000)
 
@@ -23,6 +30,8 @@ def test_a_server_writes_what_the_library_would(size: int) -> None:
     payload = secrets.token_bytes(size)
     text = "é" * (size // 2)
     assert binary_frame(payload) == Frame(Opcode.BINARY, payload).serialize(mask=False)
+    assert b"".join(binary_parts(payload)) == binary_frame(payload)
+    assert b"".join(text_parts(text)) == text_frame(text)
     assert text_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
