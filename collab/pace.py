@@ -24,10 +24,11 @@ class Pace:
         """0 if one more may come now, which counts as `weight` come; otherwise the seconds until
         it may. One that weighs more than a burst may come when nothing has come for long enough."""
         cost = weight * self._interval
-        due = max(self._due, now) + cost
-        wait = due - now - max(BURST_SECONDS, cost)
-        if wait > 1e-9:  # less is the rounding of the clock
-            return wait
+        due = (self._due if self._due > now else now) + cost
+        if due - now > BURST_SECONDS:
+            wait = due - now - max(BURST_SECONDS, cost)
+            if wait > 1e-9:  # less is the rounding of the clock
+                return wait
         self._due = due
         return 0.0
 

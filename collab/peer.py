@@ -42,6 +42,7 @@ _FINAL_WRITE_SECONDS = 2
 # A long edit counts as one for each of so many bytes, a long presence or message likewise.
 _EDIT_BYTES = 2048
 _SIGNAL_BYTES = 1024
+_WRITE: Final = Access.WRITE  # an enumeration's member takes long to find
 # With another token, or when the quarantine is over, what was refused because of these may be sent
 # again.
 _PASSING = NotSignedIn | Quarantined
@@ -380,7 +381,8 @@ class Peer(ABC, Generic[In, Out]):
 
         def answered(outcome: Outcome) -> None:
             self._unanswered -= 1
-            self._may_read.set()
+            if self._unanswered == self.MAX_UNANSWERED - 1:
+                self._may_read.set()
             if isinstance(outcome, NotAllowed) and isinstance(self._ending, _PASSING):
                 outcome = self._ending  # another time the same edit may be well
             answer(outcome)
@@ -389,7 +391,7 @@ class Peer(ABC, Generic[In, Out]):
         self._session.submit(Submission(edit, self._may_write, answered))
 
     def _may_write(self) -> bool:
-        return self.access >= Access.WRITE
+        return self.access >= _WRITE
 
     # The two loops --------------------------------------------------------------------------------
 
@@ -409,7 +411,7 @@ class Peer(ABC, Generic[In, Out]):
         """Take a frame; False if no more can be taken now."""
         if self._ending is None:
             self._receive(frame)
-        return self._ending is None and not self._session.full and not self._has_enough()
+        return self._ending is None and not (self._has_enough() or self._session.full)
 
     def _has_enough(self) -> bool:
         return len(self._outbox) >= _OUTBOX_FRAMES or self._unanswered >= self.MAX_UNANSWERED

@@ -125,6 +125,8 @@ class YjsPeer(Peer[Heard, bytes]):
 
     def _receive(self, frame: Heard) -> None:
         match frame:
+            case ywebsocket.SyncUpdate(update=update):  # first, as nearly all are
+                self._submit(update, self._answer)
             case ywebsocket.SyncStep1(state_vector=vector):
                 self._check_signal()
                 # The newest question is answered, when it can be sent: one answer is enough.
@@ -134,8 +136,6 @@ class YjsPeer(Peer[Heard, bytes]):
                 # It has heard our step 1, so what it shows from now on it may have heard from us.
                 self._introduced = True
                 self._submit(update, self._answer_step_2)
-            case ywebsocket.SyncUpdate(update=update):
-                self._submit(update, self._answer)
             case ywebsocket.Awareness(entries=entries):
                 self._count_entries(len(entries))
                 self._show(entries)

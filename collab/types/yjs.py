@@ -70,7 +70,7 @@ class YjsType:
 
     def adds_nothing(self, state: Replica, operation: Update | Seed) -> bool:
         update = operation.update if isinstance(operation, Seed) else operation
-        return state.guard.draft().check(update).empty
+        return state.guard.check(update).empty
 
     def weight(self, operation: Update | Seed | Change) -> int:
         """Applying costs about 2 us for a keystroke, and grows with the bytes."""

@@ -3,15 +3,14 @@
 Owns the judgement: gaps, what adds nothing, how deep shared types nest, what does not fit together.
 It never calls pycrdt; whoever applies an update tells it so.
 
-A batch is checked in order on a draft, which can be dropped::
+A batch is checked in order and held before it is applied; if that fails, a new guard is made::
 
-    draft = guard.draft()
     for raw in batch:
-        checked = draft.check(read_update(raw))  # InvalidOperation: refuse the sender
+        checked = guard.check(read_update(raw))  # InvalidOperation: refuse the sender
         if checked.gap: ...  # answer with sync step 1, apply nothing
-        draft.adopt(checked)
+        guard.adopt(checked)
     ...  # apply every checked.update.raw in one transaction
-    guard.merge(draft, effective)  # what `observe` reported of it
+    guard.applied(effective)  # what `observe` reported of it
 """
 
 from __future__ import annotations
@@ -70,12 +69,12 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class Guard:
-    """What one replica holds, or (a draft) what it will hold once a batch is applied."""
+    """What one replica holds, or will hold once the batch that was adopted is applied."""
 
     __slots__ = ("_held", "_only_extended")
 
-    def __init__(self, held: Holdings | None = None) -> None:
-        self._held = Holdings() if held is None else held
+    def __init__(self) -> None:
+        self._held = Holdings()
         self._only_extended = True
 
     @classmethod
@@ -89,11 +88,8 @@ class Guard:
         if checked.gap:
             raise DocumentBroken("a stored yjs document has a gap")
         guard.adopt(checked)
+        guard.applied(None)
         return guard
-
-    def draft(self) -> Guard:
-        """A layer on top of this one, for a batch; it is void as soon as this one changes."""
-        return Guard(Holdings(self._held))
 
     def check(self, update: Update) -> Checked:
         """Judge `update` against what is held; changes nothing, raises InvalidOperation."""
@@ -113,13 +109,18 @@ class Guard:
         happens, for any other."""
         return extend(self._held, update)
 
-    def merge(self, draft: Guard, effective: bytes | None = None) -> None:
-        """Hold what `draft` holds, and what else applying it deleted (a value that lost its key).
+    @property
+    def only_extended(self) -> bool:
+        """Whether what was adopted since `applied` does no more than type on, in full."""
+        return self._only_extended
+
+    def applied(self, effective: bytes | None) -> None:
+        """Note what else applying what was adopted has deleted (a value that lost its key).
 
         `effective` is the update that pycrdt reported of the transaction, None if it reported none.
         """
-        self._held.absorb(draft._held)
-        if effective is not None and not draft._only_extended:
+        only_extended, self._only_extended = self._only_extended, True
+        if effective is not None and not only_extended:
             update = read_update(effective)
             for client, ranges in (*update.deletes.items(), *_gone(update.sections)):
                 self._held.delete(client, ranges)

@@ -124,9 +124,9 @@ class Replica:
         if self._staged is not None and not self._is_still_wanted(operations):
             self._rebuild()
         refused: dict[int, CollabError] = {}
-        fresh, draft = self._admit(operations, max_bytes, refused)
+        fresh = self._admit(operations, max_bytes, refused)
         try:
-            effective = self._apply_batch(fresh, draft)
+            effective = self._apply_batch(fresh)
         except _ApplyFailed:
             effective = self._apply_singly(fresh, refused)
         for index, _ in fresh:
@@ -154,12 +154,11 @@ class Replica:
         """Apply a change from the log; raises DocumentBroken."""
         try:
             update = read_update(change.update)
-            draft = self.guard.draft()
-            checked = draft.check(update)
+            checked = self.guard.check(update)
             if checked.gap:
                 raise DocumentBroken("a commit builds on something that is not in the log")
-            draft.adopt(checked)
-            self.guard.merge(draft, self._apply([checked.update.raw]))
+            self.guard.adopt(checked)
+            self.guard.applied(self._apply([checked.update.raw]))
         except (InvalidOperation, _ApplyFailed) as error:
             raise DocumentBroken("a commit does not apply") from error
         self._remember(change)
@@ -180,12 +179,10 @@ class Replica:
 
     def _admit(
         self, operations: Sequence[Any], max_bytes: int, refused: dict[int, CollabError]
-    ) -> tuple[list[tuple[int, Update]], Guard]:
-        """The operations that add something, in order, and what the guard will hold with them.
-
-        All others need nothing or are refused.
-        """
-        draft = self.guard.draft()
+    ) -> list[tuple[int, Update]]:
+        """The operations that add something, in order; the guard holds them from now on. All others
+        need nothing or are refused."""
+        guard = self.guard
         admitted: list[tuple[int, Update]] = []
         size = self.size
         for index, operation in enumerate(operations):
@@ -194,12 +191,12 @@ class Replica:
                 update = operation.update
                 if admitted or not self.is_empty or self._staged is not None:
                     continue
-            if size + len(update.raw) <= max_bytes and draft.extend(update):
+            if size + len(update.raw) <= max_bytes and guard.extend(update):
                 size += len(update.raw)
                 admitted.append((index, update))
                 continue
             try:
-                checked = draft.check(update)
+                checked = guard.check(update)
             except InvalidOperation as error:
                 refused[index] = error
                 continue
@@ -211,16 +208,24 @@ class Replica:
                     refused[index] = DocumentTooLarge(size, max_bytes)
                     size -= len(update.raw)
                     continue
-                draft.adopt(checked)
+                guard.adopt(checked)
                 # Not as it was sent: the guard may have widened a deletion to a whole character.
                 admitted.append((index, checked.update))
-        return admitted, draft
+        return admitted
 
-    def _apply_batch(self, fresh: list[tuple[int, Update]], draft: Guard) -> bytes | None:
+    def _apply_batch(self, fresh: list[tuple[int, Update]]) -> bytes | None:
         if not fresh:
             return None
-        effective = self._apply([update.raw for _, update in fresh])
-        self.guard.merge(draft, effective)
+        updates = [update for _, update in fresh]
+        raws = [update.raw for update in updates]
+        if self.guard.only_extended and _are_of_different_clients(updates):
+            # Then what they come to is what they are. To have it reported takes as long as what
+            # was typed on is.
+            self._apply_unobserved(raws)
+            effective: bytes | None = merge(raws)
+        else:
+            effective = self._apply(raws)
+        self.guard.applied(effective)
         return effective
 
     def _apply_singly(
@@ -245,12 +250,11 @@ class Replica:
 
     def _apply_one(self, update: Update) -> bool:
         """Apply one update by itself; False if it has a gap."""
-        draft = self.guard.draft()
-        checked = draft.check(update)
+        checked = self.guard.check(update)
         if checked.gap:
             return False
-        draft.adopt(checked)
-        self._apply_batch([(0, checked.update)], draft)
+        self.guard.adopt(checked)
+        self._apply_batch([(0, checked.update)])
         return True
 
     def _restore(self, staged: Change | None, good: list[tuple[int, Update]]) -> None:
@@ -298,6 +302,14 @@ class Replica:
         # that circle is none that Python's garbage collector sees.
         subscription = self._doc.observe(partial(_note, events))
         try:
+            self._apply_unobserved(updates)
+        finally:
+            self._doc.unobserve(subscription)
+        return events[0] if events else None
+
+    def _apply_unobserved(self, updates: Sequence[bytes]) -> None:
+        """Apply in one transaction."""
+        try:
             with self._doc.transaction():
                 for update in updates:
                     self._doc.apply_update(update)
@@ -305,13 +317,15 @@ class Replica:
             raise
         except BaseException as error:  # pycrdt's panics are no Exceptions
             raise _ApplyFailed from error
-        finally:
-            self._doc.unobserve(subscription)
-        return events[0] if events else None
 
 
 def _note(events: list[bytes], event: pycrdt.TransactionEvent) -> None:
     events.append(event.update)
+
+
+def _are_of_different_clients(updates: Sequence[Update]) -> bool:
+    """Of updates of one client each. Those of one client come to less than they are."""
+    return len(updates) == 1 or len({update.sections[0][0] for update in updates}) == len(updates)
 
 
 def merge(updates: Sequence[bytes]) -> bytes:

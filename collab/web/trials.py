@@ -16,10 +16,10 @@ from collab.yjs_peer import Heard
 
 def is_tried(message: Heard) -> bool:
     """Whether the message has to be tried first."""
-    match message:
-        case ywebsocket.SyncUpdate(update=update) | ywebsocket.SyncStep2(update=update):
-            return len(update) > TRIAL_BYTES
-    return False
+    return (
+        isinstance(message, ywebsocket.SyncUpdate | ywebsocket.SyncStep2)
+        and len(message.update) > TRIAL_BYTES
+    )
 
 
 async def tried(message: Heard, state: State) -> Heard:

@@ -56,9 +56,8 @@ def write_all(updates: list[bytes]) -> None:
     """As the write path does it: a batch each, and the effective update is the same."""
     guard = Guard()
     for update in updates:
-        draft = guard.draft()
-        draft.adopt(draft.check(read_update(update)))
-        guard.merge(draft)
+        guard.adopt(guard.check(read_update(update)))
+        guard.applied(update)
 
 
 def fragments() -> bytes:

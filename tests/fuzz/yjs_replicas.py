@@ -29,20 +29,19 @@ class Replica:
     def offer(self, raw: bytes) -> Checked:
         """Apply `raw` unless it has a gap. Raises InvalidOperation, or Mismatch if the replica then
         differs from what the guard holds; whatever else comes out of it is pycrdt's."""
-        draft = self.guard.draft()
-        checked = draft.check(read_update(raw))
+        checked = self.guard.check(read_update(raw))
         if not checked.gap:
-            draft.adopt(checked)
+            self.guard.adopt(checked)
             self._events.clear()
             self.document.apply_update(checked.update.raw)
-            self._compare(checked, draft)
+            self._compare(checked)
         return checked
 
-    def _compare(self, checked: Checked, draft: Guard) -> None:
+    def _compare(self, checked: Checked) -> None:
         if len(self._events) > 1:
             raise Mismatch("one update, several events")
         effective = self._events[0] if self._events else None
-        self.guard.merge(draft, effective)
+        self.guard.applied(effective)
         if _adds(effective) == checked.empty:
             raise Mismatch(f"foreseen as {'empty' if checked.empty else 'adding something'}")
         state = self.document.get_update()

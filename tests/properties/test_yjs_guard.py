@@ -41,42 +41,27 @@ def test_a_guard_that_was_loaded_judges_like_one_that_saw_it_all() -> None:
             replica.offer(raw)
 
 
-def test_what_a_batch_brings_is_what_its_updates_bring_one_by_one() -> None:
-    for seed in range(DOCUMENTS // 3):
-        together, single = Guard(), Guard()
-        draft = together.draft()
-        for raw in deliveries(Random(seed)):
-            staged = draft.check(read_update(raw))
-            checked = single.check(read_update(raw))
-            assert (staged.gap, staged.empty) == (checked.gap, checked.empty)
-            if not checked.gap:
-                draft.adopt(staged)
-                single.adopt(checked)
-        together.merge(draft)
-        assert together._held.clocks == single._held.clocks
-        assert together.roots() == single.roots()
-
-
 def test_typing_on_is_judged_and_held_as_by_a_whole_walk() -> None:
     extended = others = 0
     for seed in range(DOCUMENTS // 3):
         quick, thorough = Guard(), Guard()
         for raw in typing(Random(seed)):
             update = read_update(raw)
-            draft, slow = quick.draft(), thorough.draft()
-            checked = slow.check(update)
+            checked = thorough.check(update)
             if not checked.gap:
-                slow.adopt(checked)
-            if draft.extend(update):
+                thorough.adopt(checked)
+            if quick.extend(update):
+                assert quick.only_extended
                 extended += 1
                 assert not checked.gap and not checked.empty and checked.update is update
             else:
                 others += 1
-                again = draft.check(update)
+                again = quick.check(update)
                 if not again.gap:
-                    draft.adopt(again)
-            quick.merge(draft)
-            thorough.merge(slow)
+                    quick.adopt(again)
+                    assert not quick.only_extended
+            quick.applied(None)
+            thorough.applied(None)
             assert facts(quick) == facts(thorough)
     assert min(extended, others) > DOCUMENTS
 

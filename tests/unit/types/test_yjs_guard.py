@@ -131,49 +131,42 @@ def test_what_a_replica_deletes_by_itself_is_learned_from_the_effective_update()
     for client in (1, 2):
         writer: Doc[Map[object]] = Doc(client_id=client)
         writer.get("m", type=Map)["key"] = client
-        draft = guard.draft()
-        draft.adopt(check(draft, writer.get_update()))
+        guard.adopt(check(guard, writer.get_update()))
         events.clear()
         server.apply_update(writer.get_update())
-        guard.merge(draft, events[0])
+        guard.applied(events[0])
     server.unobserve(subscription)
     # The value that lost is deleted, though neither client ever said so.
     assert check(guard, server.get_update()).empty
     assert guard.is_deleted(1, 0, 1) != guard.is_deleted(2, 0, 1)
 
 
-# Drafts -------------------------------------------------------------------------------------------
+# Batches ------------------------------------------------------------------------------------------
 
 
-def test_a_batch_builds_on_itself_and_can_be_dropped() -> None:
+def test_a_batch_builds_on_itself() -> None:
     guard = holding(HELLO)
     batch = [
         update((6, 0, [shared(1, origin=(5, 4))])),
         update((6, 1, [anything(NULL, parent=(6, 0), key="k")])),
         update((6, 2, [anything(NULL, origin=(6, 1))]), deletes={6: [(1, 1)]}),
     ]
-    for _ in range(2):
-        draft = guard.draft()
-        for raw in batch:
-            checked = check(draft, raw)
-            assert not checked.gap
-            assert not checked.empty
-            draft.adopt(checked)
-            assert check(draft, raw).empty
     assert check(guard, batch[1]).gap
-    guard.merge(draft)
+    for raw in batch:
+        checked = check(guard, raw)
+        assert not checked.gap
+        assert not checked.empty
+        guard.adopt(checked)
+        assert check(guard, raw).empty
+    guard.applied(None)
     assert all(check(guard, raw).empty for raw in batch)
     assert guard.clock(6) == 3
 
 
-def test_a_draft_is_void_once_its_base_has_changed() -> None:
+def test_a_judgement_is_void_once_something_else_is_held() -> None:
     guard = holding(HELLO)
-    draft = guard.draft()
-    draft.adopt(check(draft, update((6, 0, [text("a")]))))
     late = check(guard, update((6, 0, [text("b")])))
     guard.adopt(check(guard, update((6, 0, [text("c")]))))
-    with pytest.raises(ValueError, match="another state"):
-        guard.merge(draft)
     with pytest.raises(ValueError, match="another state"):
         guard.adopt(late)
 
@@ -361,9 +354,9 @@ def test_roots_are_known_by_what_is_in_them() -> None:
     raw = document.get_update()
     expected = {"text": "text", "array": "array", "map": "map", "xml": "xml"}
     assert Guard.of(read_update(raw)).roots() == expected
-    draft = Guard().draft()
-    draft.adopt(check(draft, raw))
-    assert draft.roots() == expected
+    guard = Guard()
+    guard.adopt(check(guard, raw))
+    assert guard.roots() == expected
 
 
 def test_a_root_is_known_by_what_replaced_its_first_item() -> None:

@@ -15,6 +15,7 @@ from collab.errors import DocumentTooLarge, InvalidOperation, UpdateGap
 from collab.types import Candidate, Placement
 from collab.types.yjs import YJS
 from collab.types.yjs_edits import TextChange, TextEdit
+from collab.types.yjs_guard import read_update
 from collab.types.yjs_replica import Change, Replica, Seed, _ApplyFailed, merge
 
 
@@ -60,6 +61,31 @@ def test_a_batch_becomes_one_commit_with_everybody_in_it() -> None:
     ((change, members),) = placement.commits
     assert members == [0, 1, 2]
     assert sorted(text(change.update)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("in_row", [False, True], ids=["one each", "one after the other"])
+def test_what_is_typed_on_is_committed_as_it_was_sent(in_row: bool) -> None:
+    ada, state = Editor(), YJS.empty()
+    first = ada.type("a")
+    bob = Editor(first)
+    log = [*commit(state, candidate(first)), *commit(state, candidate(bob.type("b")))]
+    typed = [ada.type("x"), ada.type("y") if in_row else bob.type("y")]
+    (change,) = commit(state, *map(candidate, typed))
+    log.append(change)
+    assert text(merge([each.update for each in log])) == text(state.committed())
+    assert sorted(text(state.committed())) == ["a", "b", "x", "y"]
+    # One client's characters come to one item, as in the document.
+    structs = [len(each) for _, _, each in read_update(change.update).sections]
+    assert structs == ([1] if in_row else [1, 1])
+    assert not state.guard.check(read_update(change.update)).gap
+    assert state.guard.check(read_update(change.update)).empty
+
+
+def test_one_that_types_is_committed_to_the_byte() -> None:
+    ada, state = Editor(), YJS.empty()
+    commit(state, candidate(ada.type("a")))
+    typed = ada.type("b")
+    assert commit(state, candidate(typed)) == [Change(typed)]
 
 
 def test_what_is_not_committed_does_not_leave() -> None:
