@@ -23,6 +23,7 @@ from collab.errors import (
 )
 from collab.types import Candidate, Placement
 from collab.types.yjs_guard import Guard, RootKind, Update, read_update
+from collab.types.yjs_update import join
 
 Doc: TypeAlias = "pycrdt.Doc[Any]"
 
@@ -217,14 +218,14 @@ class Replica:
         if not fresh:
             return None
         updates = [update for _, update in fresh]
-        raws = [update.raw for update in updates]
         if self.guard.only_extended and _are_of_different_clients(updates):
             # Then what they come to is what they are. To have it reported takes as long as what
             # was typed on is.
-            self._apply_unobserved(raws)
-            effective: bytes | None = merge(raws)
-        else:
-            effective = self._apply(raws)
+            joined = join(updates)
+            self._apply_unobserved([joined])
+            self.guard.applied(joined)
+            return joined
+        effective = self._apply([update.raw for update in updates])
         self.guard.applied(effective)
         return effective
 
@@ -308,8 +309,11 @@ class Replica:
         return events[0] if events else None
 
     def _apply_unobserved(self, updates: Sequence[bytes]) -> None:
-        """Apply in one transaction."""
+        """Apply in one transaction, which one update has of its own."""
         try:
+            if len(updates) == 1:
+                self._doc.apply_update(updates[0])
+                return
             with self._doc.transaction():
                 for update in updates:
                     self._doc.apply_update(update)

@@ -12,6 +12,7 @@ pycrdt and Yjs read differently, because what we checked must be what is applied
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -101,6 +102,17 @@ def read_update(raw: bytes) -> Update:
     if at != len(raw):
         raise InvalidOperation("the update does not end where its bytes end")
     return Update(raw, sections, deletes, deletes_at)
+
+
+def join(updates: Sequence[Update]) -> bytes:
+    """One update of several that bring one section each, of different clients, and no deletions."""
+    if len(updates) == 1:
+        return updates[0].raw
+    parts = [
+        each.raw[1 : each.deletes_at]
+        for each in sorted(updates, key=lambda each: each.sections[0][0], reverse=True)
+    ]
+    return b"".join((write_varuint(len(parts)), *parts, b"\0"))
 
 
 def _read_typing(raw: bytes) -> Update | None:

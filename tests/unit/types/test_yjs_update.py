@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from pycrdt import Doc, Map, Text
 
 from collab.errors import InvalidOperation
-from collab.types.yjs_update import ANY, DELETED, GC, SKIP, STRING, XML_ELEMENT, read_update
+from collab.types.yjs_update import ANY, DELETED, GC, SKIP, STRING, XML_ELEMENT, join, read_update
 from tests.fuzz.yjs_updates import (
     EMPTY,
     NULL,
@@ -238,3 +239,20 @@ def test_the_same_structs_with_other_deletions() -> None:
         (5, 0, [text("abc")]), deletes={5: [(0, 2)], 2**40: [(300, 69_700)]}
     )
     assert read_update(changed.raw) == changed
+
+
+@pytest.mark.parametrize("clients", [1, 2, 200])
+def test_updates_of_different_clients_are_joined_into_one(clients: int) -> None:
+    together, apart = Doc[Any](), Doc[Any]()
+    updates = []
+    for client in range(1, clients + 1):
+        writer: Doc[Any] = Doc(client_id=client * 97)
+        writer.get("text", type=Text).insert(0, f"{client} 🙂")
+        updates.append(read_update(writer.get_update()))
+        apart.apply_update(updates[-1].raw)
+    joined = join(updates)
+    together.apply_update(joined)
+    assert together.get_update() == apart.get_update()
+    assert {c: (at, s) for c, at, s in read_update(joined).sections} == {
+        c: (at, s) for each in updates for c, at, s in each.sections
+    }
