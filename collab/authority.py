@@ -211,7 +211,7 @@ class _Batch:
             try:
                 outcome = self._consider(request)
             except CollabError as refusal:
-                outcome = refusal
+                outcome = refusal.with_traceback(None)  # whose frames lead back here
         if isinstance(outcome, Candidate):
             if self._has_room(outcome):
                 self._taken.append((len(self._answers), request.edit))

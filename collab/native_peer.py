@@ -137,7 +137,7 @@ class NativePeer(Peer[str, str]):
 
     def _submit(self, message: native.SubmitEdit) -> None:
         raw = bytes(message.operation)
-        self._check_edit(len(raw))
+        self._check_edit(len(raw), max(self._session.version - message.base, 0))
         try:
             operation = self._session.type.parse(raw)
         except InvalidOperation as error:

@@ -39,8 +39,10 @@ Said = TypeVar("Said", contravariant=True)
 # Answers that wait for a slow reader before its own frames are no longer read.
 _OUTBOX_FRAMES = 64
 _FINAL_WRITE_SECONDS = 2
-# A long edit counts as one for each of so many bytes, a long presence or message likewise.
+# A long edit counts as one for each of so many bytes, a long presence or message likewise; one that
+# has to be rebased as one for each of so many commits.
 _EDIT_BYTES = 2048
+_EDIT_COMMITS = 20
 _SIGNAL_BYTES = 1024
 _WRITE: Final = Access.WRITE  # an enumeration's member takes long to find
 # With another token, or when the quarantine is over, what was refused because of these may be sent
@@ -106,6 +108,7 @@ class Peer(ABC, Generic[In, Out]):
         "_edits",
         "_ending",
         "_failure",
+        "_gone",
         "_greeted",
         "_idle",
         "_listening",
@@ -166,6 +169,7 @@ class Peer(ABC, Generic[In, Out]):
         self._may_read = Wakeup()
         self._unanswered = 0
         self._greeted = False
+        self._gone = False
         self._listening = True
         self._ending: CollabError | None = None
         self._wakeup = Wakeup()
@@ -368,9 +372,11 @@ class Peer(ABC, Generic[In, Out]):
                 wait,
             )
 
-    def _check_edit(self, size: int) -> None:
-        """Count an edit of so many bytes, before it is looked into; raises TooManyEdits."""
-        wait = self._edits.wait(self._clock(), 1 + size // _EDIT_BYTES)
+    def _check_edit(self, size: int, behind: int = 0) -> None:
+        """Count an edit of so many bytes, made so many commits ago, before it is looked into;
+        raises TooManyEdits."""
+        weight = 1 + size // _EDIT_BYTES + behind // _EDIT_COMMITS
+        wait = self._edits.wait(self._clock(), weight)
         if wait:
             raise TooManyEdits(
                 f"more than {self._settings.edits_per_second:g} edits a second", wait
@@ -403,9 +409,17 @@ class Peer(ABC, Generic[In, Out]):
                     await self._may_read.wait()
                 await self._wire.hear(self._take)
         except Disconnected:
-            self._scope.cancel()
+            self._vanish()
         except CollabError as error:
             self.end(error)
+
+    def _vanish(self) -> None:
+        """Nobody is there any more: the writer goes by itself, if it does not wait for the wire."""
+        self._gone = True
+        if self._idle:
+            self._wakeup.set()
+        else:
+            self._scope.cancel()
 
     def _take(self, frame: In) -> bool:
         """Take a frame; False if no more can be taken now."""
@@ -421,6 +435,8 @@ class Peer(ABC, Generic[In, Out]):
             while self._ending is None:
                 if not await self._send_ready():
                     await self._rest()
+                if self._gone:
+                    return
             while await self._send_ready():
                 pass
             for frame in self._farewell(self._ending):

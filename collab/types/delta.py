@@ -84,7 +84,7 @@ class DeltaType:
                     operation = self.rebase(operation, placed)
                 after = state.apply(operation)
             except InvalidOperation as error:
-                refused[index] = error
+                refused[index] = error.with_traceback(None)  # whose frames lead back here
                 continue
             if after.size > max_bytes and after.size > state.size:
                 refused[index] = DocumentTooLarge(after.size, max_bytes)

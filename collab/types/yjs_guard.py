@@ -15,7 +15,7 @@ A batch is checked in order and held before it is applied; if that fails, a new 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -124,6 +124,11 @@ class Guard:
             update = read_update(effective)
             for client, ranges in (*update.deletes.items(), *_gone(update.sections)):
                 self._held.delete(client, ranges)
+
+    @property
+    def clocks(self) -> Mapping[int, int]:
+        """How far every client's items are held."""
+        return self._held.clocks
 
     def clock(self, client: int) -> int:
         """How far a client's items are held: the clock of the first that is not."""

@@ -24,6 +24,7 @@ from collab.errors import (
 from collab.types import Candidate, Placement
 from collab.types.yjs_guard import Guard, RootKind, Update, read_update
 from collab.types.yjs_update import join
+from collab.types.yjs_wire import write_state_vector
 
 Doc: TypeAlias = "pycrdt.Doc[Any]"
 
@@ -98,7 +99,9 @@ class Replica:
         """The state vector of what is committed."""
         if self._staged is None:
             return self._doc.get_state()
-        return pycrdt.get_state(self.committed())
+        clocks = dict(self.guard.clocks)
+        clocks.update((client, at) for client, at, _ in read_update(self._staged.update).sections)
+        return write_state_vector(clocks)
 
     def missing_at(self, vector: bytes) -> bytes:
         """What a replica with that state vector lacks of what is committed."""
@@ -199,7 +202,7 @@ class Replica:
             try:
                 checked = guard.check(update)
             except InvalidOperation as error:
-                refused[index] = error
+                refused[index] = error.with_traceback(None)  # whose frames lead back here
                 continue
             if checked.gap:
                 refused[index] = UpdateGap("the update builds on something that is not here")

@@ -1,16 +1,17 @@
-"""Reads the other two things that a Yjs client sends: state vectors, and awareness.
+"""The other two things that a Yjs client sends: state vectors, and awareness.
 
 Owns their bounds. Knows nothing of documents or of who may speak for which client.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from collab.errors import InvalidOperation
-from collab.types.yjs_lib0 import check_json, read_clock, read_count, read_varuint
+from collab.types.yjs_lib0 import check_json, read_clock, read_count, read_varuint, write_varuint
 
 MAX_AWARENESS_BYTES: Final = 64 * 1024
 """Of one client's state, as JSON."""
@@ -40,6 +41,15 @@ def check_state_vector(raw: bytes) -> dict[int, int]:
     if at != len(raw) or len(clocks) != count:
         raise InvalidOperation("the state vector is not well formed")
     return clocks
+
+
+def write_state_vector(clocks: Mapping[int, int]) -> bytes:
+    """The state vector of these clients; those at 0 have written nothing and are left out."""
+    held = {client: clock for client, clock in clocks.items() if clock}
+    out = bytearray(write_varuint(len(held)))
+    for client, clock in held.items():
+        out += write_varuint(client) + write_varuint(clock)
+    return bytes(out)
 
 
 def check_awareness(raw: bytes) -> list[AwarenessEntry]:

@@ -12,6 +12,7 @@ from websockets.frames import apply_mask  # type: ignore[attr-defined]
 
 TEXT: Final = 1
 BINARY: Final = 2
+CLOSE: Final = 8
 
 _FINAL_TEXT, _FINAL_BINARY = 0x80 | TEXT, 0x80 | BINARY
 _MASKED: Final = 0x80
@@ -64,6 +65,11 @@ def frame_bytes(data: bytes, at: int) -> int | None:
     if head > 2:
         size = int.from_bytes(data[at + 2 : at + head], "big")
     return head + size + (_MASK_BYTES if data[at + 1] & _MASKED else 0)
+
+
+def is_close(data: bytes, at: int) -> bool:
+    """Whether the frame at `at`, whose head is there, closes the connection."""
+    return data[at] & 0x0F == CLOSE
 
 
 def text_frame(text: str) -> bytes:

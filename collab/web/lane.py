@@ -96,6 +96,7 @@ class Lane:
             self._take = self._heard = None
             if heard.done() and not heard.cancelled():
                 heard.exception()  # cancelled meanwhile, nobody else would look at it
+            del heard  # its exception leads back here
 
     def offer(self, message: str | bytes) -> bool:
         """Hand a message over that has just arrived; False if nobody hears."""

@@ -18,23 +18,26 @@ _log = logging.getLogger("collab.web.transport")
 
 
 class Deadline:
-    """A timer that can be started again and stopped any number of times."""
+    """A timer that can be started again and stopped any number of times.
 
-    __slots__ = ("_action", "_loop", "_timer")
+    Knows its action only while it runs: a connection's would lead back to the connection, and that
+    circle would have to be found by the garbage collector.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    __slots__ = ("_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._action = action
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> bool:
         return self._timer is not None
 
-    def start(self, seconds: float) -> None:
+    def start(self, seconds: float, action: Callable[[], None]) -> None:
         """Do the action in `seconds` from now, and no earlier."""
         self.stop()
-        self._timer = self._loop.call_later(seconds, self._run)
+        self._timer = self._loop.call_later(seconds, self._run, action)
 
     def stop(self) -> None:
         """Do nothing until started again."""
@@ -42,9 +45,9 @@ class Deadline:
             self._timer.cancel()
             self._timer = None
 
-    def _run(self) -> None:
+    def _run(self, action: Callable[[], None]) -> None:
         self._timer = None
-        self._action()
+        action()
 
 
 class StallWatch:
@@ -59,7 +62,7 @@ class StallWatch:
         self._loop = loop
         self._transport = transport
         self._seconds = seconds
-        self._deadline = Deadline(loop, self._check)
+        self._deadline = Deadline(loop)
         self._buffered = 0
         self._since = 0.0
 
@@ -67,7 +70,7 @@ class StallWatch:
         """Something is buffered now."""
         self._buffered = self._transport.get_write_buffer_size()
         self._since = self._loop.time()
-        self._deadline.start(self._seconds / 4)
+        self._deadline.start(self._seconds / 4, self._check)
 
     def stop(self) -> None:
         """Nothing is buffered any more, or the transport is gone."""
@@ -82,7 +85,7 @@ class StallWatch:
             self._transport.abort()
             return
         self._buffered = buffered
-        self._deadline.start(self._seconds / 4)
+        self._deadline.start(self._seconds / 4, self._check)
 
 
 def tune(transport: asyncio.Transport) -> None:

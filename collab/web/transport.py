@@ -132,8 +132,8 @@ class HttpTransport(HttpToolsProtocol):
         self.header_seconds = config.header_seconds
         self.stall_seconds = config.stall_seconds
         self.stall: StallWatch
-        self.header_deadline = Deadline(self.loop, self._give_headers_up)
-        self.body_deadline = Deadline(self.loop, self._give_body_up)
+        self.header_deadline = Deadline(self.loop)
+        self.body_deadline = Deadline(self.loop)
         self.header_bytes = 0
         self.unseen_bytes = 0  # received since the parser last told us anything
         self.deaf = False  # nothing more is parsed: upgraded, or refused
@@ -142,11 +142,12 @@ class HttpTransport(HttpToolsProtocol):
         super().connection_made(transport)
         tune(transport)
         self.stall = StallWatch(self.loop, transport, self.stall_seconds)
-        self.header_deadline.start(self.header_seconds)
+        self.header_deadline.start(self.header_seconds, self._give_headers_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timers()
         super().connection_lost(exc)
+        self._forget_parser()
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -172,16 +173,16 @@ class HttpTransport(HttpToolsProtocol):
         if self.unseen_bytes > MAX_HEADER_BYTES:
             self.send_400_response("Headers too long.")
         elif self._answering() and self.cycle.more_body:
-            self.body_deadline.start(self.stall_seconds)
+            self.body_deadline.start(self.stall_seconds, self._give_body_up)
         else:
             self.body_deadline.stop()
             waited_for = self.header_deadline.running or self.timeout_keep_alive_task is not None
             if not waited_for and not self._answering():
-                self.header_deadline.start(self.header_seconds)
+                self.header_deadline.start(self.header_seconds, self._give_headers_up)
 
     def on_message_begin(self) -> None:
         self.header_bytes = self.unseen_bytes = 0
-        self.header_deadline.start(self.header_seconds)
+        self.header_deadline.start(self.header_seconds, self._give_headers_up)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -206,6 +207,7 @@ class HttpTransport(HttpToolsProtocol):
         self.deaf = True
         self._stop_timers()
         super().handle_websocket_upgrade()
+        self._forget_parser()
         if self.flow.write_paused:
             successor = self.transport.get_protocol()
             assert isinstance(successor, WebSocketTransport)
@@ -243,10 +245,15 @@ class HttpTransport(HttpToolsProtocol):
 
     def _give_body_up(self) -> None:
         if self.flow.read_paused:
-            self.body_deadline.start(self.stall_seconds)
+            self.body_deadline.start(self.stall_seconds, self._give_body_up)
         else:
             _log.info("dropped a connection that did not finish a body")
             self.transport.abort()
+
+    def _forget_parser(self) -> None:
+        """It calls this object back: together they would wait for the garbage collector."""
+        self.deaf = True
+        del self.parser
 
     def _stop_timers(self) -> None:
         self.header_deadline.stop()

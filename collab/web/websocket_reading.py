@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 
 from collab.errors import FrameTooLarge
 from collab.web.closing import close_reason
-from collab.web.framing import frame_bytes, whole_message
+from collab.web.framing import frame_bytes, is_close, whole_message
 from collab.web.gate import Gate
 from collab.web.lane import EXTENSION, Lane
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PARSE_BYTES: Final = 16 * 1024
 MAX_FRAGMENTS: Final = 1024
+MAX_SKIPPED_BYTES: Final = 16 * 1024
 PONG_HEAD: Final = b"\x8a"
 
 _log = logging.getLogger("collab.web.transport")
@@ -85,6 +86,8 @@ class WebSocketReading(WebSocketsSansIOProtocol):
         "max_queued_pongs",
         "parsing",
         "rest",
+        "skipped",
+        "skipping",
         "unread",
         "withheld_pong",
         "withheld_pongs",
@@ -108,6 +111,8 @@ class WebSocketReading(WebSocketsSansIOProtocol):
         self.parsing: asyncio.Handle | None = None
         self.head = b""  # the beginning of a frame, too short to say how long the frame is
         self.rest = 0  # bytes to come of the frame that the parser is in
+        self.skipping = False  # the parser is not told of that frame
+        self.skipped = 0
         self.continued = bytearray()  # the message after its first frame; the parser bounds it
         self.fragments = 0  # frames of that message, without the first
         self.withheld_pong = b""
@@ -187,10 +192,23 @@ class WebSocketReading(WebSocketsSansIOProtocol):
                     self.head = data[at:]
                     return
                 self.rest = size
+                # Once the connection is closed from here, only the answer to that is of interest,
+                # and not behind everything that somebody goes on sending.
+                self.skipping = self.close_sent and not is_close(data, at)
+                if self.skipping:
+                    self.skipped += size
+                    if self.skipped > MAX_SKIPPED_BYTES:
+                        self._listen_no_more()
+                        return
             piece = data[at : at + self.rest]
             at += len(piece)
             self.rest -= len(piece)
-            self._parse_frame(piece)
+            if not self.skipping:
+                self._parse_frame(piece)
+
+    def _listen_no_more(self) -> None:
+        """End the connection without having heard the peer agree."""
+        raise NotImplementedError
 
     def _parse_frame(self, data: bytes) -> None:
         self.conn.receive_data(data)

@@ -124,6 +124,9 @@ class WebSocketTransport(WebSocketReading):
             self.stop_keepalive()
             self.transport.close()
 
+    def _listen_no_more(self) -> None:
+        self._end(LINGER_SECONDS)
+
     def _end(self, linger_seconds: float) -> None:
         """Send what is left to say, then wait for the peer to read it and go: a socket that is
         closed with something unread would reset, and the peer might never see the close code."""

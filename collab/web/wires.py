@@ -207,6 +207,7 @@ async def _converse(
         except CollabError as error:
             refused(error)
             await _close(websocket, code_of(error), close_reason(error))
+            error.with_traceback(None)  # whose frames lead to the peer, which keeps the error
         except Exception:
             _log.exception("connection failed")
             await _close(websocket, _INTERNAL_ERROR, "internal: the server failed here")

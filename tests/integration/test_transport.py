@@ -18,7 +18,7 @@ import pytest
 from uvicorn.protocols.utils import ClientDisconnected
 
 from collab.settings import Settings
-from collab.web.transport import MAX_HEADER_BYTES, TransportConfig
+from collab.web.transport import MAX_HEADER_BYTES, HttpTransport, TransportConfig
 from collab.web.websocket_reading import MAX_FRAGMENTS, PARSE_BYTES
 from collab.web.websocket_transport import WebSocketTransport
 from tests.integration import wire
@@ -68,6 +68,10 @@ class Application:
         while (message := await receive())["type"] == "websocket.receive":
             self.told.put(message.get("text", message.get("bytes")))
         self.told.put(message["code"])
+
+    async def refuse(self, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.close", "code": 4429, "reason": "too fast"})
 
     async def pour(self, receive: Any, send: Any) -> None:
         while True:
@@ -266,6 +270,58 @@ def test_headers_are_bounded_in_bytes(config: TransportConfig, start: bytes, mor
         block = more * (MAX_HEADER_BYTES // len(more))
         assert send_until_refused(peer, block, 64 * MIB) < 64 * MIB
         assert resident_bytes() - before < 16 * MIB
+
+
+def test_a_connection_that_is_over_leaves_nothing_to_the_garbage_collector(
+    app: Application, port: int
+) -> None:
+    """It would stop everybody for tens of milliseconds where many come and go."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            peer = wire.open_websocket(port, "/echo")
+            peer.sendall(wire.frame(wire.TEXT, b"x"))
+            assert wire.read_frame(peer) == (wire.TEXT, b"1")
+            peer.sendall(wire.frame(wire.CLOSE, (1000).to_bytes(2, "big")))
+            app.wait_for(1000)
+            peer.close()
+            peer = wire.open_websocket(port, "/refuse")
+            peer.sendall(wire.frame(wire.TEXT, b"x"))
+            assert wire.read_close(peer) == 4429
+            peer.close()
+            peer = wire.connect(port)
+            peer.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            wire.read_to_end(peer)
+        deadline = time.monotonic() + wire.PATIENCE_SECONDS
+        while connections() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert connections() == []
+    finally:
+        gc.enable()
+
+
+def connections() -> list[object]:
+    """The server's, as long as anything knows them."""
+    kinds = (HttpTransport, WebSocketTransport)
+    return [each for each in gc.get_objects() if isinstance(each, kinds)]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "unheard"])
+def test_what_comes_after_the_end_is_passed_over(
+    app: Application, port: int, answers: bool
+) -> None:
+    peer = wire.open_websocket(port, "/refuse")
+    more = wire.frame(wire.TEXT, b"more")
+    peer.sendall(more * 10)
+    assert wire.read_close(peer) == 4429
+    if answers:
+        # Few frames: the answer behind them is still heard, and ends the connection in order.
+        peer.sendall(more * 10 + wire.frame(wire.CLOSE, (4429).to_bytes(2, "big")))
+    else:
+        send_until_refused(peer, more * 10_000, 32 * MIB)
+    assert wire.read_to_end(peer) == b""
+    assert app.told.empty()
 
 
 @pytest.mark.parametrize("payload", [b"", b"x"], ids=["empty", "one byte"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from anyio.abc import TaskGroup
@@ -173,7 +175,7 @@ class Room:
                 peer = NativePeer(session, line, hello, user="u", access=access, settings=config)
                 await peer.run()
         except CollabError as error:
-            line.error = error
+            line.error = error.with_traceback(None)  # as a wire's owner does
         finally:
             line.ended.set()
 
@@ -547,6 +549,43 @@ async def test_a_flood_ends_with_a_goodbye_that_says_when_to_come_back() -> None
         assert isinstance(await chatter.wait_ended(), TooMuchPresence)
         await bob.next(native.PeerMessage)
         assert made.session().ended is None
+
+
+async def test_peers_that_have_left_or_were_closed_leave_nothing_to_the_garbage_collector() -> None:
+    async with room() as made:
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(5):
+                ada = await made.join(ADA)
+                ada.submit(number, 0, insert("x"))
+                ada.submit(number, 0, insert("y"))  # refused
+                await made.commit("a")
+                eve = made.dial(EVE, config=settings(edits_per_second=1))
+                await eve.next(native.Welcome)
+                for seq in range(20):
+                    eve.submit(seq, 0, insert("x"))
+                await eve.wait_ended()
+                ada.hang_up()
+                await ada.ended.wait()
+            await anyio.lowlevel.checkpoint()
+            assert [each for each in gc.get_objects() if isinstance(each, NativePeer)] == []
+        finally:
+            gc.enable()
+
+
+async def test_an_edit_of_long_ago_counts_for_what_has_to_be_rebased() -> None:
+    async with room() as made:
+        await made.commit("a", 60)
+        config = settings(edits_per_second=1)  # 5 at once
+        old, new = made.dial(ADA, config=config), made.dial(BOB, config=config)
+        for line in (old, new):
+            await line.next(native.Welcome)
+        for number in range(1, 5):
+            old.submit(number, 0, insert("x"))  # 60 commits ago: four each
+            new.submit(number, 60, insert("x"))
+        assert isinstance(await old.wait_ended(), TooManyEdits)
+        assert not new.ended.is_set()
 
 
 async def test_presence_bears_the_name_its_owner_signed_in_with() -> None:
