@@ -10,6 +10,8 @@ from collections.abc import Hashable
 BURST_SECONDS = 5.0
 """How much of its rate may come at once."""
 
+_ROUNDING_SECONDS = 1e-9
+
 
 class Pace:
     """One sender's share: `per_second` on average, BURST_SECONDS' worth at once."""
@@ -27,10 +29,15 @@ class Pace:
         due = (self._due if self._due > now else now) + cost
         if due - now > BURST_SECONDS:
             wait = due - now - max(BURST_SECONDS, cost)
-            if wait > 1e-9:  # less is the rounding of the clock
+            if wait > _ROUNDING_SECONDS:
                 return wait
         self._due = due
         return 0.0
+
+    def until(self, seconds: float, now: float) -> float:
+        """In how many seconds as much as comes in `seconds` may come at once; 0 if it may now."""
+        wait = self._due - now - (BURST_SECONDS - seconds)
+        return wait if wait > _ROUNDING_SECONDS else 0.0
 
     def rested(self, now: float) -> bool:
         """Whether nothing is left to remember: a new one would answer the same."""

@@ -276,8 +276,8 @@ class Settings(BaseSettings):
     edits_per_second: Rate = _variable(
         "COLLAB_EDITS_PER_SECOND",
         1000.0,
-        "edits one connection may send, a long one counting for every 2 KB; "
-        "five seconds' worth may come at once",
+        "edits one connection may send, a long one counting for every 2 KB, one made long ago for "
+        "every 20 commits since; five seconds' worth may come at once",
     )
     presence_per_second: Rate = _variable(
         "COLLAB_PRESENCE_PER_SECOND",

@@ -6,9 +6,11 @@ Pure. The clock is the caller's, in seconds; it never goes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager
 
 from collab.pace import Pace
+
+_BREATH_SECONDS = 1.0
+"""What whoever comes back has to have left, of edits: so much of their rate."""
 
 
 class Share:
@@ -19,6 +21,11 @@ class Share:
     def __init__(self, edits_per_second: float, signals_per_second: float) -> None:
         self.edits = Pace(edits_per_second)
         self.signals = Pace(signals_per_second)
+
+    def held_back(self, now: float) -> float:
+        """For how many seconds whoever comes back with it is kept waiting: who flooded, and did not
+        stay away, would be closed again at once, and come back, which costs more than edits do."""
+        return min(self.edits.until(_BREATH_SECONDS, now), _BREATH_SECONDS)
 
     def rests_until(self) -> float:
         """When nothing of it will be left to remember, if nothing more comes."""
@@ -41,9 +48,9 @@ class Shares:
         """How many keys have left a share behind."""
         return len(self._left)
 
-    def lent(self, key: Hashable, now: Callable[[], float]) -> AbstractContextManager[Share]:
-        """A connection of `key` has this share for the length of the block."""
-        return _Lent(self, key, now)
+    def lent(self, key: Hashable, now: Callable[[], float]) -> Lent:
+        """The share of a connection of `key`."""
+        return Lent(self, key, now)
 
     def take(self, key: Hashable, now: float) -> Share:
         """Of those left behind the one that rests longest, or a new one."""
@@ -72,19 +79,23 @@ class Shares:
             self._left.pop(key, None)
 
 
-class _Lent:
-    """A share on loan; a generator would take half a kilobyte for each connection."""
+class Lent:
+    """A share on loan, until the block ends or `give_back`."""
 
-    __slots__ = ("_key", "_now", "_share", "_shares")
+    __slots__ = ("_key", "_now", "_shares", "share")
 
     def __init__(self, shares: Shares, key: Hashable, now: Callable[[], float]) -> None:
         self._shares = shares
         self._key = key
         self._now = now
-        self._share = shares.take(key, now())
+        self.share = shares.take(key, now())
 
     def __enter__(self) -> Share:
-        return self._share
+        return self.share
 
     def __exit__(self, *_: object) -> None:
-        self._shares.leave(self._key, self._share, self._now())
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Have what is left of it remembered."""
+        self._shares.leave(self._key, self.share, self._now())

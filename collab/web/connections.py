@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+import anyio
 import structlog
 
 from collab.errors import TooManyConnections
 from collab.settings import Settings
-from collab.shares import Share, Shares
+from collab.shares import Lent, Share, Shares
 
 RETRY_SECONDS = 10.0
 
@@ -46,11 +47,18 @@ class Connections:
         TooManyConnections."""
         return _UNCOUNTED if user is None else self._users.one_more(user)
 
-    def share(self, user: str | None, host: str | None) -> AbstractContextManager[Share]:
+    def share(self, user: str | None, host: str | None) -> Lent:
         """What one connection to a document may send until the block ends. Whoever comes back, by
         the name of `user` or else from the same address, goes on with what is left."""
         key = ("address", network_of(host)) if user is None else ("user", user)
         return self._shares.lent(key, asyncio.get_running_loop().time)  # the clock of peers
+
+
+async def breathe(share: Share) -> None:
+    """Return when something is left of the share that somebody has come back to."""
+    wait = share.held_back(asyncio.get_running_loop().time())
+    if wait:
+        await anyio.sleep(wait)
 
 
 def network_of(host: str | None) -> str:

@@ -33,9 +33,10 @@ from collab.peer import Disconnected
 from collab.protocols import hocuspocus
 from collab.registry import Registry
 from collab.settings import Settings
+from collab.shares import Lent, Share
 from collab.web.admission import admit, token_of
 from collab.web.channel import Backlog, Channel
-from collab.web.connections import Connections
+from collab.web.connections import Connections, breathe
 from collab.web.wires import BinaryWire, converse, route
 from collab.web.ywebsocket import SUBPROTOCOL
 from collab.words import Access
@@ -67,13 +68,17 @@ class Conversation:
         self._denied: set[str] = set()
         self._users: set[str | None] = set()
         self._counted = ExitStack()
+        self._lent: dict[tuple[str | None, str], Lent] = {}
         self._failure: CollabError | None = None
         self._kept: _Framed | None = None
 
     async def talk(self) -> None:
         """Serve until the client leaves; raises why the socket has to be closed."""
         with self._counted:
-            await self._talk()
+            try:
+                await self._talk()
+            finally:
+                self._give_back()
         if self._failure is not None:
             raise self._failure
 
@@ -179,6 +184,7 @@ class Conversation:
         except Disconnected:
             pass
         except CollabError as error:
+            error.with_traceback(None)  # whose frames lead to the peer, which keeps the error
             if channel.peer is None:
                 await self._deny(channel, error)
             elif isinstance(error, DocumentNotFound | Quarantined | _REVOKED):
@@ -204,23 +210,39 @@ class Conversation:
         principal = standing.principal
         create = "yjs" if standing.permits(Access.WRITE) else None
         self._count(principal.user)
-        # By document, as over other protocols: who leaves one and comes back gets no new share.
-        with self._connections.share(principal.user, self._connection.address) as share:
-            async with self._registry.open(id, create=create) as session:
-                standing.check(Access.READ)  # it may have changed while the document opened
-                peer = HocuspocusPeer(
-                    session,
-                    channel,
-                    user=principal.user,
-                    name=principal.name,
-                    access=standing.access,
-                    settings=self._settings,
-                    connection=self._connection,
-                    share=share,
-                )
-                standing.tell(peer)
-                channel.peer, channel.standing = peer, standing
-                await peer.run()
+        share = self._share(principal.user, id)
+        await breathe(share)
+        async with self._registry.open(id, create=create) as session:
+            standing.check(Access.READ)  # it may have changed while the document opened
+            peer = HocuspocusPeer(
+                session,
+                channel,
+                user=principal.user,
+                name=principal.name,
+                access=standing.access,
+                settings=self._settings,
+                connection=self._connection,
+                share=share,
+            )
+            standing.tell(peer)
+            channel.peer, channel.standing = peer, standing
+            await peer.run()
+
+    def _share(self, user: str | None, id: str) -> Share:
+        """What may be sent to a document: who leaves it and comes back gets no new share."""
+        key = user, id
+        lent = self._lent.get(key)
+        if lent is None:
+            if len(self._lent) >= 2 * self._settings.documents_per_socket:
+                self._give_back()
+            lent = self._lent[key] = self._connections.share(user, self._connection.address)
+        return lent.share
+
+    def _give_back(self) -> None:
+        """Keep the shares of what is open only; what is not rested is remembered elsewhere."""
+        for lent in self._lent.values():
+            lent.give_back()
+        self._lent.clear()
 
     def _count(self, user: str | None) -> None:
         """Count the socket for a user once, however many documents it holds open for them."""

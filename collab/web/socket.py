@@ -20,7 +20,7 @@ from collab.protocols import native
 from collab.registry import Registry
 from collab.settings import Settings
 from collab.web.admission import admit, token_of
-from collab.web.connections import Connections
+from collab.web.connections import Connections, breathe
 from collab.web.wires import TextWire, converse, route
 from collab.words import Access, check_client_id, check_document_id
 
@@ -74,6 +74,7 @@ async def serve(
         connections.user(principal.user),
         connections.share(principal.user, connection.address) as share,
     ):
+        await breathe(share)
         async with registry.open(id, create=hello.create if creates else None) as session:
             if session.type.name not in _TYPES:
                 raise WrongType(f"a {session.type.name} document is not edited over this protocol")

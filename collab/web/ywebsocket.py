@@ -21,7 +21,7 @@ from collab.registry import Registry
 from collab.types.yjs_trial import TRIAL_BYTES
 from collab.web.admission import admit, token_of
 from collab.web.closing import close_code
-from collab.web.connections import Connections
+from collab.web.connections import Connections, breathe
 from collab.web.trials import is_tried, tried
 from collab.web.wires import BinaryWire, converse, route
 from collab.words import Access
@@ -95,6 +95,7 @@ async def yjs_socket(websocket: WebSocket) -> None:
             connections.user(principal.user),
             connections.share(principal.user, connection.address) as share,
         ):
+            await breathe(share)
             async with registry.open(id, create=create) as session:
                 standing.check(Access.READ)  # it may have changed while the document opened
                 peer = YjsPeer(

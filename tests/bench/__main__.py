@@ -20,6 +20,7 @@ from rich.console import Console
 from tests.bench import bench_delta, bench_store, yjs_cases
 from tests.bench.cases import CASES, Timing, run_case
 from tests.bench.fleet import missing
+from tests.bench.flood import measure_flood
 from tests.bench.history import measure_history
 from tests.bench.memory import measure_memory
 from tests.bench.nodes import measure_nodes
@@ -35,9 +36,9 @@ from tests.bench.room import BenchFailed
 from tests.bench.yjs_joins import measure_joins
 
 EDIT, STORE, MEMORY, YJS_JOIN, HISTORY = "edit", "store", "memory", "yjs-join", "history"
-NODES = "nodes"
+NODES, FLOOD = "nodes", "flood"
 LOADS = dict.fromkeys(CASES, run_case) | dict.fromkeys(yjs_cases.CASES, yjs_cases.run_case)
-PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN, HISTORY, NODES)
+PARTS = (EDIT, STORE, *(case.name for case in LOADS), MEMORY, YJS_JOIN, HISTORY, FLOOD, NODES)
 TABLE_WIDTH = 130
 # Usual and quick.
 SECONDS, WARM_UP_SECONDS, COUNT = (8.0, 1.5), (2.0, 0.5), (2000, 500)
@@ -119,6 +120,8 @@ def _run(part: str, options: argparse.Namespace, cores: Cores, report: Report) -
         report.joins = measure_joins(command, cores)
     elif part == HISTORY:
         report.histories = measure_history(command, cores)
+    elif part == FLOOD:
+        report.floods = measure_flood(command, cores, options.seconds)
     elif part == NODES:
         timing = Timing(warm_up=options.warm_up, measured=options.seconds)
         report.nodes += measure_nodes(timing, command, cores)

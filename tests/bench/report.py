@@ -19,6 +19,8 @@ from rich.table import Table
 from collab import __version__
 from tests.bench.bench_delta import MAX_RATIO
 from tests.bench.cases import Figures
+from tests.bench.flood import COLUMNS as FLOOD_COLUMNS
+from tests.bench.flood import EDITS, TARGET_RATIO, Felt, flood_cells, flood_table
 from tests.bench.history import COLUMNS as HISTORY_COLUMNS
 from tests.bench.history import TARGET_P99_MS as TARGET_PAST_MS
 from tests.bench.history import History, history_cells, history_table
@@ -61,6 +63,7 @@ class Report(msgspec.Struct):
     joins: Joins | None = None
     nodes: list[NodeFigures] = []
     histories: list[History] = []
+    floods: list[Felt] = []
     size_ratio: float | None = None
 
 
@@ -116,6 +119,10 @@ def targets(report: Report) -> list[Target]:
         promise += f"{TARGET_PAST_MS:.0f} ms"
         is_met = history.p99_ms < TARGET_PAST_MS
         found.append(_target(promise, f"{history.p99_ms:.0f} ms", is_met))
+    for felt in report.floods:
+        if felt.flood in EDITS:
+            promise = f"{felt.flood} flood: others' p99 ({felt.where}) at most {TARGET_RATIO:.0f} x"
+            found.append(_target(promise, f"{felt.ratio:.2f} x", felt.ratio <= TARGET_RATIO))
     return found
 
 
@@ -144,6 +151,8 @@ def tell(report: Report, console: Console) -> None:
         console.print(node_table(report.nodes))
     if report.histories:
         console.print(history_table(report.histories))
+    if report.floods:
+        console.print(flood_table(report.floods))
     if held := targets(report):
         console.print(_target_table(held))
 
@@ -175,6 +184,9 @@ def write_markdown(report: Report, file: Path) -> None:
         lines += ["| " + " | ".join(HISTORY_COLUMNS) + " |", "|" + "---|" * len(HISTORY_COLUMNS)]
         cells = [history_cells(each) for each in report.histories]
         lines += ["| " + " | ".join(each) + " |" for each in cells] + [""]
+    if report.floods:
+        lines += ["| " + " | ".join(FLOOD_COLUMNS) + " |", "|" + "---|" * len(FLOOD_COLUMNS)]
+        lines += ["| " + " | ".join(flood_cells(each)) + " |" for each in report.floods] + [""]
     file.write_text("\n".join(lines))
 
 

@@ -93,3 +93,23 @@ def test_a_share_is_left_behind_however_the_connection_ends(fails: bool) -> None
     except ConnectionError:
         pass
     assert shares.take("ann", 0.0) is share
+
+
+def test_who_comes_back_exhausted_is_kept_waiting_for_a_breath() -> None:
+    shares = Shares(RATE, RATE)
+    share = shares.take("ann", 0.0)
+    assert share.held_back(0.0) == 0
+    for _ in range(BURST - RATE):
+        assert share.edits.wait(0.0) == 0
+    assert share.held_back(0.0) == 0
+    exhaust(share, 0.0)
+    assert share.held_back(0.0) == pytest.approx(1)
+    assert share.held_back(0.6) == pytest.approx(0.4)
+    assert share.held_back(1.0) == 0
+    assert fitting(share, 1.0) == RATE
+
+
+def test_a_slow_rate_keeps_nobody_waiting_longer() -> None:
+    share = Share(0.1, RATE)
+    share.edits.wait(0.0)
+    assert share.held_back(0.0) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 
 import pytest
@@ -9,7 +10,7 @@ from structlog.testing import capture_logs
 
 from collab.errors import TooManyConnections
 from collab.settings import Settings
-from collab.web.connections import RETRY_SECONDS, Connections, network_of
+from collab.web.connections import RETRY_SECONDS, Connections, breathe, network_of
 
 
 class Clock:
@@ -37,6 +38,25 @@ def test_an_address_may_have_so_many_and_another_one_too() -> None:
             pass
     assert refusal.value.retry_after == RETRY_SECONDS
     assert str(refusal.value) == "this address has 2 connections open: again in 10 s"
+
+
+@pytest.mark.anyio
+async def test_who_comes_back_after_a_flood_waits_by_name_or_address() -> None:
+    loop = asyncio.get_running_loop()
+    connections = Connections(Settings(edits_per_second=100))
+    for user, host in (("ann", "192.0.2.1"), (None, "192.0.2.2")):
+        with connections.share(user, host) as share:
+            await breathe(share)  # at once: else the test would take longer than this file may
+            while share.edits.wait(loop.time()) == 0:
+                pass
+    for user, host, waits in (
+        ("ann", "192.0.2.9", True),
+        ("ben", "192.0.2.1", False),
+        (None, "192.0.2.2", True),
+        (None, "192.0.2.3", False),
+    ):
+        with connections.share(user, host) as share:
+            assert (share.held_back(loop.time()) > 0) is waits
 
 
 def test_what_has_ended_counts_no_more_however_it_ended() -> None:

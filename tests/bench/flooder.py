@@ -1,0 +1,108 @@
+"""`python -m tests.bench.flooder KIND PORT DOCUMENT`: send edits as fast as the socket takes them,
+and come back at once whenever the server closes it, until the standard input ends. Tells then, as
+JSON, how often that was, and by which close codes.
+
+The kinds: `native` edits and `yjs` updates, one character each, and `dials`, which sends no more
+than it needs to be let in and hangs up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+
+from tests.bench.websocket import TEXT, client_frame
+from tests.bench.yjs_wire import BINARY, SYNC_UPDATE, Writer, sync_frame
+
+_FRAMES_AT_ONCE = 200
+_CLOSE = 0x88
+_SUBPROTOCOL = {"native": "collab.v1", "yjs": "collab.yjs"}
+
+
+def main() -> None:
+    kind, port, document = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    codes: Counter[int] = Counter()
+    sent = 0
+    while not _is_over():
+        closed_with, frames = _flood(kind, port, document)
+        codes[closed_with] += 1
+        sent += frames
+    told = {"connections": codes.total(), "frames": sent, "codes": codes}
+    sys.stdout.write(json.dumps(told))
+
+
+def _flood(kind: str, port: int, document: str) -> tuple[int, int]:
+    """One connection's life: the close code (0: none) and how many frames were sent."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(_handshake(kind, port, document))
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            heard += line.recv(4096)
+        frames = _frames(kind)
+        line.sendall(next(frames))
+        heard = line.recv(4096)  # the welcome, or a step 1
+        line.setblocking(False)
+        waiting = b""
+        while kind != "dials" and not _is_over():
+            readable, writable, _ = select.select([line], [line], [], 0.1)
+            if readable:
+                try:
+                    data = line.recv(1 << 16)
+                except OSError:
+                    data = b""
+                heard = (heard + data)[-4096:]
+                if not data or _code(heard):
+                    break
+            if writable:
+                waiting = waiting or b"".join(next(frames) for _ in range(_FRAMES_AT_ONCE))
+                try:
+                    done = line.send(waiting)
+                except OSError:
+                    break
+                sent += _FRAMES_AT_ONCE if done == len(waiting) else 0
+                waiting = waiting[done:]
+        return _code(heard), sent
+
+
+def _code(heard: bytes) -> int:
+    """That of the close frame at the end of what was heard, or 0."""
+    at = heard.rfind(bytes((_CLOSE,)))
+    if at < 0 or len(heard) < at + 4 or heard[at + 1] != len(heard) - at - 2:
+        return 0
+    return int.from_bytes(heard[at + 2 : at + 4], "big")
+
+
+def _frames(kind: str) -> Iterator[bytes]:
+    if kind == "yjs":
+        writer = Writer(int.from_bytes(os.urandom(4), "big"))
+        for clock in count():
+            yield client_frame(BINARY, sync_frame(SYNC_UPDATE, writer.update(clock)))
+    hello = {"type": "hello", "client": os.urandom(16).hex(), "create": "text"}
+    yield client_frame(TEXT, json.dumps(hello).encode())
+    for seq in count(1):
+        edit = {"type": "edit", "seq": seq, "base": 0, "operation": [{"insert": "x"}]}
+        yield client_frame(TEXT, json.dumps(edit).encode())
+
+
+def _handshake(kind: str, port: int, document: str) -> bytes:
+    path = f"/yjs/{document}" if kind == "yjs" else f"/v1/documents/{document}/socket"
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+
+
+def _is_over() -> bool:
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+if __name__ == "__main__":
+    main()
