@@ -23,6 +23,7 @@ from collab.automatic import Automatic
 from collab.bus import Bus
 from collab.committer import Committer
 from collab.errors import CollabError, DocumentExists, DocumentNotFound, Restarting, Unavailable
+from collab.heap import give_back_aside
 from collab.history import History
 from collab.loading import load_authority
 from collab.loop_watch import LoopWatch
@@ -314,17 +315,22 @@ class Registry:
     # Looking after them ---------------------------------------------------------------------------
 
     async def _unload_idle(self) -> None:
-        """Close documents that nobody holds, snapshot those that have come to rest."""
+        """Close documents that nobody holds, snapshot those that have come to rest; give the memory
+        of the closed back when they are gone."""
         idle_seconds = self.settings.idle_seconds
+        closed = False
         while True:
             await anyio.sleep(idle_seconds / 4)
+            if closed:
+                give_back_aside()
+            closed = False
             deadline = anyio.current_time() - idle_seconds
             for entry in list(self._entries.values()):
                 session = entry.session
                 if session is None or entry.closing or session.last_progress > deadline:
                     continue
                 if entry.holders == 0 and entry.idle_since <= deadline:
-                    entry.closing = True
+                    entry.closing = closed = True
                     session.close()
                 elif session.version > session.snapshot_version:
                     self._snapshotter.request(session)

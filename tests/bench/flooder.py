@@ -2,8 +2,8 @@
 and come back at once whenever the server closes it, until the standard input ends. Tells then, as
 JSON, how often that was, and by which close codes.
 
-The kinds: `native` edits and `yjs` updates, one character each, and `dials`, which sends no more
-than it needs to be let in and hangs up.
+The kinds: `native` edits and `yjs` updates, one character each; `dials`, which sends no more than
+it needs to be let in and hangs up; and `joins`: 200 at once, who each read a long Yjs document.
 """
 
 from __future__ import annotations
@@ -15,12 +15,23 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from tests.bench.websocket import TEXT, client_frame
-from tests.bench.yjs_wire import BINARY, SYNC_UPDATE, Writer, sync_frame
+from tests.bench.yjs_wire import (
+    BINARY,
+    EMPTY_VECTOR,
+    SYNC_STEP_1,
+    SYNC_UPDATE,
+    Writer,
+    sync_frame,
+)
 
+STATE_BYTES = 930_000
+"""At least, of the document that is joined."""
 _FRAMES_AT_ONCE = 200
+_JOINS_AT_ONCE = 200
 _CLOSE = 0x88
 _SUBPROTOCOL = {"native": "collab.v1", "yjs": "collab.yjs"}
 
@@ -30,6 +41,9 @@ def main() -> None:
     codes: Counter[int] = Counter()
     sent = 0
     while not _is_over():
+        if kind == "joins":
+            codes[0] += _storm(port, document)
+            continue
         closed_with, frames = _flood(kind, port, document)
         codes[closed_with] += 1
         sent += frames
@@ -69,6 +83,26 @@ def _flood(kind: str, port: int, document: str) -> tuple[int, int]:
                 sent += _FRAMES_AT_ONCE if done == len(waiting) else 0
                 waiting = waiting[done:]
         return _code(heard), sent
+
+
+def _storm(port: int, document: str) -> int:
+    """So many have joined."""
+    with ThreadPoolExecutor(_JOINS_AT_ONCE) as pool:
+        return sum(pool.map(lambda _: join(port, document), range(_JOINS_AT_ONCE)))
+
+
+def join(port: int, document: str) -> int:
+    """Read a whole document of STATE_BYTES, and leave."""
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(_handshake("yjs", port, document))
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            heard += line.recv(4096)
+        line.sendall(client_frame(BINARY, sync_frame(SYNC_STEP_1, EMPTY_VECTOR)))
+        size = 0
+        while size < STATE_BYTES and (data := line.recv(1 << 18)):
+            size += len(data)
+    return 1
 
 
 def _code(heard: bytes) -> int:

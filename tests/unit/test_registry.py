@@ -182,7 +182,14 @@ async def test_an_error_in_the_block_comes_out_as_it_is() -> None:
             raise ZeroDivisionError
 
 
-def test_an_unused_document_is_unloaded_and_one_at_rest_gets_a_snapshot() -> None:
+def test_an_unused_document_is_unloaded_and_one_at_rest_gets_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back: list[float] = []
+    monkeypatch.setattr(
+        "collab.registry.give_back_aside", lambda: given_back.append(anyio.current_time())
+    )
+
     async def main() -> None:
         store = MemoryStore()
         await create(store)
@@ -196,6 +203,7 @@ def test_an_unused_document_is_unloaded_and_one_at_rest_gets_a_snapshot() -> Non
             assert registry.opened("doc") is session, "not idle for long enough"
             await anyio.sleep(20)
             assert registry.opened("doc") is None
+            assert len(given_back) == 1, "what it took"
             async with registry.open("doc") as again:
                 assert (again is session, text_of(again)) == (False, "a")
 
