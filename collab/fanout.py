@@ -70,6 +70,10 @@ class Step:
         self.encode = encode
         self.members: dict[Stepper, Outlet] = {}
 
+    def leave(self, member: Stepper) -> None:
+        """Have the follower woken again."""
+        self.members.pop(member, None)
+
     def send(self, packed: bytes, version: int) -> list[Stepper]:
         """Write what leads to `version` to every member; those that it could not be written to are
         returned, and none any more."""
@@ -102,7 +106,6 @@ class Fanout:
         self._waking = False
         self._followers: dict[Follower, None] = {}  # in order of arrival
         self._steps: dict[Pack[Any], Step] = {}
-        self._in_step: set[Follower] = set()
         self._told = self._boards()
         self._frames: dict[tuple[Any, ...], Any] = {}
         self._packed: dict[Pack[Any], tuple[int, bytes, int]] = {}
@@ -115,7 +118,7 @@ class Fanout:
         self._followers[follower] = None
 
     def unfollow(self, follower: Follower) -> None:
-        """Stop waking it."""
+        """Stop waking it; it has left its step."""
         self._followers.pop(follower, None)
 
     def followers(self) -> Iterator[Follower]:
@@ -137,9 +140,11 @@ class Fanout:
                 self._dissolve(step)
             if not step.members:
                 del self._steps[pack]
-        if len(self._in_step) < len(self._followers):
-            for follower in [each for each in self._followers if each not in self._in_step]:
-                follower.wake()
+        in_step = [step.members for step in self._steps.values()]
+        if sum(map(len, in_step)) < len(self._followers):
+            for follower in tuple(self._followers):
+                if not any(follower in members for members in in_step):
+                    follower.wake()
 
     def _boards(self) -> tuple[int, int]:
         """What followers are sent besides commits."""
@@ -163,13 +168,7 @@ class Fanout:
         elif step.version != version:
             return None
         step.members[member] = outlet
-        self._in_step.add(member)
         return step
-
-    def leave_step(self, member: Stepper, step: Step) -> None:
-        """Wake the follower again."""
-        step.members.pop(member, None)
-        self._in_step.discard(member)
 
     def _advance(self, pack: Pack[Any], step: Step) -> bool:
         """Send everybody in step what is new; False if that cannot be told as commits."""
@@ -181,18 +180,15 @@ class Fanout:
             if run is None:
                 return False
             before = step.version
-            for member in step.send(*run[1:]):
-                self._drop(member, before)
+            for member in step.send(*run):
+                member.fell_out(before)
         return True
 
     def _dissolve(self, step: Step) -> None:
-        members, step.members = step.members, {}
+        members = tuple(step.members)
+        step.members.clear()
         for member in members:
-            self._drop(member, step.version)
-
-    def _drop(self, member: Stepper, version: int) -> None:
-        self._in_step.discard(member)
-        member.fell_out(version)
+            member.fell_out(step.version)
 
     # Frames ---------------------------------------------------------------------------------------
 
@@ -219,8 +215,8 @@ class Fanout:
         version: int,
         encode: Encode[F],
         pack: Pack[F],
-    ) -> tuple[int, bytes, int] | None:
-        """`version`, the same frame after `pack`, and the version it reaches.
+    ) -> tuple[bytes, int] | None:
+        """The same frame after `pack`, and the version it reaches.
 
         Packed once for all followers that are in step and share `pack`.
         """
@@ -232,7 +228,7 @@ class Fanout:
             kept = (version, pack(run[0]), run[1])
             if len(self._packed) < _FRAMES_KEPT:
                 self._packed[pack] = kept
-        return kept
+        return kept[1:]
 
     def presence_after(
         self, stamp: int, encode: Callable[[Sequence[Presence], bool], F]

@@ -40,7 +40,7 @@ Said = TypeVar("Said", contravariant=True)
 _OUTBOX_FRAMES = 64
 _FINAL_WRITE_SECONDS = 2
 # A long edit counts as one for each of so many bytes, a long presence or message likewise; one that
-# has to be rebased as one for each of so many commits.
+# has to be rebased as one for each of so many commits, up to a second's worth.
 _EDIT_BYTES = 2048
 _EDIT_COMMITS = 20
 _SIGNAL_BYTES = 1024
@@ -322,7 +322,7 @@ class Peer(ABC, Generic[In, Out]):
         """Send what is new here."""
         step = self._step
         if step is not None:
-            self._session.fanout.leave_step(self, step)
+            step.leave(self)
             self.fell_out(step.version)
 
     def _packed(self) -> bytes:
@@ -330,7 +330,7 @@ class Peer(ABC, Generic[In, Out]):
         if self._follows_only():
             run = self._session.fanout.packed_after(self._cursor, self._encode, self._pack)
             if run is not None:
-                _, packed, self._cursor = run
+                packed, self._cursor = run
                 return packed
         return b"".join([self._pack(frame) for frame in self._ready()])
 
@@ -375,12 +375,11 @@ class Peer(ABC, Generic[In, Out]):
     def _check_edit(self, size: int, behind: int = 0) -> None:
         """Count an edit of so many bytes, made so many commits ago, before it is looked into;
         raises TooManyEdits."""
-        weight = 1 + size // _EDIT_BYTES + behind // _EDIT_COMMITS
+        per_second = self._settings.edits_per_second
+        weight = 1 + size // _EDIT_BYTES + min(behind / _EDIT_COMMITS, per_second)
         wait = self._edits.wait(self._clock(), weight)
         if wait:
-            raise TooManyEdits(
-                f"more than {self._settings.edits_per_second:g} edits a second", wait
-            )
+            raise TooManyEdits(f"more than {per_second:g} edits a second", wait)
 
     def _submit_edit(self, edit: Edit, answer: Callable[[Outcome], None]) -> None:
         """Give the edit to the session; `answer` is told what became of it."""

@@ -85,7 +85,7 @@ def text_parts(text: str) -> tuple[bytes, bytes]:
 
 def binary_frame(payload: bytes) -> bytes:
     """The bytes as a server's frame."""
-    return _head(_FINAL_BINARY, len(payload)) + payload
+    return b"".join(binary_parts(payload))
 
 
 def binary_parts(payload: bytes) -> tuple[bytes, bytes]:

@@ -239,7 +239,7 @@ class Conversation:
         return lent.share
 
     def _give_back(self) -> None:
-        """Keep the shares of what is open only; what is not rested is remembered elsewhere."""
+        """Have what is left of the shares remembered with their users, who get it back first."""
         for lent in self._lent.values():
             lent.give_back()
         self._lent.clear()

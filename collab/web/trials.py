@@ -17,7 +17,7 @@ from collab.yjs_peer import Heard
 def is_tried(message: Heard) -> bool:
     """Whether the message has to be tried first."""
     return (
-        isinstance(message, ywebsocket.SyncUpdate | ywebsocket.SyncStep2)
+        isinstance(message, (ywebsocket.SyncUpdate, ywebsocket.SyncStep2))
         and len(message.update) > TRIAL_BYTES
     )
 

@@ -148,12 +148,17 @@ def _binary(frame: bytes) -> bytes:
 def route(path: str, serve: Callable[[WebSocket], Awaitable[None]], name: str) -> WebSocketRoute:
     """A bare route: `serve` takes no dependencies and lets nothing out that has to be answered, and
     each connection would keep what FastAPI and Starlette make for both."""
+    return WebSocketRoute(path, _Endpoint(serve), name=name)
 
-    class Endpoint:
-        def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            return serve(WebSocket(scope, receive, send))
 
-    return WebSocketRoute(path, Endpoint(), name=name)
+class _Endpoint:
+    """An ASGI application; a function Starlette would wrap."""
+
+    def __init__(self, serve: Callable[[WebSocket], Awaitable[None]]) -> None:
+        self._serve = serve
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._serve(WebSocket(scope, receive, send))
 
 
 async def converse(

@@ -18,7 +18,6 @@ from collab.peer import Wire
 from collab.protocols import ywebsocket
 from collab.protocols.native import CloseCode
 from collab.registry import Registry
-from collab.types.yjs_trial import TRIAL_BYTES
 from collab.web.admission import admit, token_of
 from collab.web.closing import close_code
 from collab.web.connections import Connections, breathe
@@ -51,7 +50,7 @@ class YWebsocketWire(Wire[Heard, bytes]):
 
         def take_decoded(frame: bytes) -> bool:
             message = ywebsocket.decode_client(frame)
-            if len(frame) > TRIAL_BYTES and is_tried(message):
+            if is_tried(message):
                 large.append(message)
                 return False
             return take(message)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from tests.bench.websocket import TEXT, client_frame
+from tests.bench.websocket import CLOSE, TEXT, client_frame
 from tests.bench.yjs_wire import (
     BINARY,
     EMPTY_VECTOR,
@@ -32,8 +32,7 @@ STATE_BYTES = 930_000
 """At least, of the document that is joined."""
 _FRAMES_AT_ONCE = 200
 _JOINS_AT_ONCE = 200
-_CLOSE = 0x88
-_SUBPROTOCOL = {"native": "collab.v1", "yjs": "collab.yjs"}
+_MEDIUM = 126  # what stands for a length in two more bytes
 
 
 def main() -> None:
@@ -56,14 +55,12 @@ def _flood(kind: str, port: int, document: str) -> tuple[int, int]:
     sent = 0
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(_handshake(kind, port, document))
-        heard = b""
-        while b"\r\n\r\n" not in heard:
-            heard += line.recv(4096)
+        heard = bytearray(_answer(line))
         frames = _frames(kind)
         line.sendall(next(frames))
-        heard = line.recv(4096)  # the welcome, or a step 1
+        heard += line.recv(4096)  # the welcome, or a step 1
         line.setblocking(False)
-        waiting = b""
+        waiting, code = b"", 0
         while kind != "dials" and not _is_over():
             readable, writable, _ = select.select([line], [line], [], 0.1)
             if readable:
@@ -71,8 +68,9 @@ def _flood(kind: str, port: int, document: str) -> tuple[int, int]:
                     data = line.recv(1 << 16)
                 except OSError:
                     data = b""
-                heard = (heard + data)[-4096:]
-                if not data or _code(heard):
+                heard += data
+                code = _close_code(heard)
+                if code or not data:
                     break
             if writable:
                 waiting = waiting or b"".join(next(frames) for _ in range(_FRAMES_AT_ONCE))
@@ -82,7 +80,7 @@ def _flood(kind: str, port: int, document: str) -> tuple[int, int]:
                     break
                 sent += _FRAMES_AT_ONCE if done == len(waiting) else 0
                 waiting = waiting[done:]
-        return _code(heard), sent
+        return code, sent
 
 
 def _storm(port: int, document: str) -> int:
@@ -91,26 +89,42 @@ def _storm(port: int, document: str) -> int:
         return sum(pool.map(lambda _: join(port, document), range(_JOINS_AT_ONCE)))
 
 
-def join(port: int, document: str) -> int:
-    """Read a whole document of STATE_BYTES, and leave."""
+def join(port: int, document: str) -> bool:
+    """Read a whole document of STATE_BYTES, and leave; whether it was all of it."""
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(_handshake("yjs", port, document))
-        heard = b""
-        while b"\r\n\r\n" not in heard:
-            heard += line.recv(4096)
+        _answer(line)
         line.sendall(client_frame(BINARY, sync_frame(SYNC_STEP_1, EMPTY_VECTOR)))
         size = 0
         while size < STATE_BYTES and (data := line.recv(1 << 18)):
             size += len(data)
-    return 1
+    return size >= STATE_BYTES
 
 
-def _code(heard: bytes) -> int:
-    """That of the close frame at the end of what was heard, or 0."""
-    at = heard.rfind(bytes((_CLOSE,)))
-    if at < 0 or len(heard) < at + 4 or heard[at + 1] != len(heard) - at - 2:
-        return 0
-    return int.from_bytes(heard[at + 2 : at + 4], "big")
+def _answer(line: socket.socket) -> bytes:
+    """Read the answer to the handshake; what has come behind it."""
+    heard = b""
+    while b"\r\n\r\n" not in heard:
+        data = line.recv(4096)
+        if not data:
+            raise ConnectionError("the handshake was not answered")
+        heard += data
+    return heard.partition(b"\r\n\r\n")[2]
+
+
+def _close_code(heard: bytearray) -> int:
+    """That of the server's close frame, or 0 if none is there yet; takes the whole frames."""
+    while len(heard) >= 2:
+        size, start = heard[1], 2
+        if size >= _MEDIUM:
+            start = 4 if size == _MEDIUM else 10
+            size = int.from_bytes(heard[2:start], "big")
+        if len(heard) < start + size:
+            break
+        if heard[0] == CLOSE:
+            return int.from_bytes(heard[start : start + 2], "big")
+        del heard[: start + size]
+    return 0
 
 
 def _frames(kind: str) -> Iterator[bytes]:

@@ -47,7 +47,7 @@ class Reader:
         if self.cursor < self.session.version:
             run = self.session.fanout.packed_after(self.cursor, encode, pack)
             assert run is not None
-            _, packed, self.cursor = run
+            packed, self.cursor = run
             self.got.extend(packed)
         self.step_in()
 
@@ -139,7 +139,7 @@ async def test_who_leaves_the_step_is_woken_and_its_step_goes_on() -> None:
     async with session_of(2) as (session, [first, second]):
         step = first.step
         assert step is not None
-        session.fanout.leave_step(first, step)
+        step.leave(first)
         first.fell_out(step.version)
         await commit(session)
         assert [first.woken, second.woken] == [2, 1]
@@ -186,11 +186,11 @@ async def test_more_than_one_frame_holds_comes_in_several(monkeypatch: pytest.Mo
 async def test_those_that_fell_too_far_behind_are_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     async with session_of(1) as (session, [reader]):
         monkeypatch.setattr(session.fanout, "packed_after", lambda *_: None)
-        await_wake = reader.wake
+        wake_it = reader.wake
 
         def wake() -> None:
             monkeypatch.undo()
-            await_wake()
+            wake_it()
 
         monkeypatch.setattr(reader, "wake", wake)
         await commit(session)
@@ -214,7 +214,7 @@ async def test_a_frame_that_cannot_be_made_is_everybodys_own_trouble() -> None:
 async def test_who_follows_no_more_is_in_no_step() -> None:
     async with session_of(1) as (session, [reader]):
         assert reader.step is not None
-        session.fanout.leave_step(reader, reader.step)
+        reader.step.leave(reader)
         session.fanout.unfollow(reader)
         await commit(session)
         assert reader.woken == 1

@@ -582,10 +582,24 @@ async def test_an_edit_of_long_ago_counts_for_what_has_to_be_rebased() -> None:
         for line in (old, new):
             await line.next(native.Welcome)
         for number in range(1, 5):
-            old.submit(number, 0, insert("x"))  # 60 commits ago: four each
+            old.submit(number, 0, insert("x"))  # 60 commits ago
             new.submit(number, 60, insert("x"))
         assert isinstance(await old.wait_ended(), TooManyEdits)
         assert not new.ended.is_set()
+
+
+async def test_whoever_was_away_for_long_may_go_on_at_once() -> None:
+    async with room(max_rebase_commits=10) as made:
+        await made.commit("a", 200)
+        ada = made.dial(ADA, epoch="e1", version=200, config=settings(edits_per_second=2))
+        await ada.next(native.Welcome)
+        ada.submit(1, 0, insert("x"))  # too old, and refused: counts for a second's worth, not more
+        assert (await ada.next(native.ErrorReport)).code == "below_floor"
+        await ada.next(native.Reset)
+        for number in range(2, 8):
+            ada.submit(number, 200, insert("x"))
+            await ada.next(native.ErrorReport if number > 2 else native.Edits)
+        assert not ada.ended.is_set()
 
 
 async def test_presence_bears_the_name_its_owner_signed_in_with() -> None:

@@ -22,8 +22,8 @@ from collab.types.yjs_replica import Change, Replica, Seed, _ApplyFailed, merge
 class Editor:
     """A Yjs client: its document and the updates it has made."""
 
-    def __init__(self, state: bytes | None = None) -> None:
-        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    def __init__(self, state: bytes | None = None, client: int | None = None) -> None:
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client)
         if state is not None:
             self.doc.apply_update(state)
         self.text = self.doc.get("text", type=pycrdt.Text)
@@ -79,6 +79,24 @@ def test_what_is_typed_on_is_committed_as_it_was_sent(in_row: bool) -> None:
     assert structs == ([1] if in_row else [1, 1])
     assert not state.guard.check(read_update(change.update)).gap
     assert state.guard.check(read_update(change.update)).empty
+
+
+@pytest.mark.parametrize("clients", [(1, 2), (2, 1)], ids=str)
+def test_one_may_type_on_from_what_another_types_in_the_same_batch(
+    clients: tuple[int, int],
+) -> None:
+    ada, bob = (Editor(client=client) for client in clients)
+    state = YJS.empty()
+    first, own = ada.type("a"), bob.type("-")
+    commit(state, candidate(first), candidate(own))
+    ada.doc.apply_update(own)
+    bob.doc.apply_update(first)
+    typed = ada.type("b")
+    bob.doc.apply_update(typed)
+    log = [YJS.update_since(state, None)]
+    (change,) = commit(state, candidate(typed), candidate(bob.type("c")))
+    assert text(state.committed()) == str(bob.text)
+    assert text(merge([*log, change.update])) == str(bob.text)
 
 
 def test_one_that_types_is_committed_to_the_byte() -> None:

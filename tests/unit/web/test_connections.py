@@ -46,7 +46,7 @@ async def test_who_comes_back_after_a_flood_waits_by_name_or_address() -> None:
     connections = Connections(Settings(edits_per_second=100))
     for user, host in (("ann", "192.0.2.1"), (None, "192.0.2.2")):
         with connections.share(user, host) as share:
-            await breathe(share)  # at once: else the test would take longer than this file may
+            await breathe(share)  # at once, as nothing was sent
             while share.edits.wait(loop.time()) == 0:
                 pass
     for user, host, waits in (
